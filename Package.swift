@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Warnings are errors and three upcoming features are on, in every module of ours.
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+
+let package = Package(
+    name: "jobsworth",
+    products: [.executable(name: "jobsworth", targets: ["CLI"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Tests only: an independent reader of our tokens.
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: [
+        // Core: values and decisions, no I/O.
+        .target(name: "JOSE", dependencies: [crypto, cryptoExtras], swiftSettings: settings),
+        .target(name: "Keys", dependencies: ["JOSE", crypto], swiftSettings: settings),
+        .target(name: "Discovery", dependencies: ["JOSE", "Keys", crypto], swiftSettings: settings),
+        .target(name: "Issuer", dependencies: ["JOSE", "Keys", "Discovery", crypto], swiftSettings: settings),
+
+        // Edge: one outside thing each. They never import each other.
+        .target(
+            name: "Storage",
+            dependencies: [
+                "JOSE", "Keys", "Issuer", "CLinux", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Server",
+            dependencies: [
+                "JOSE", "Keys", "Discovery", "Issuer", "CLinux", crypto, logging, lifecycle,
+                nioCore, nioPosix, nioHTTP1, nioSSL, .product(name: "NIOExtras", package: "swift-nio-extras"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(name: "CLinux"),
+
+        // The only place that wires.
+        .executableTarget(
+            name: "CLI",
+            dependencies: [
+                "JOSE", "Keys", "Discovery", "Issuer", "Storage", "Server", "CLinux", crypto, logging, lifecycle,
+                nioCore, nioPosix, nioHTTP1,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+
+        .testTarget(
+            name: "JOSETests",
+            dependencies: ["JOSE", crypto, cryptoExtras, .product(name: "JWTKit", package: "jwt-kit")],
+            path: "Tests/Unit/JOSE",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KeysTests",
+            dependencies: ["JOSE", "Keys", "Discovery", crypto],
+            path: "Tests/Unit/Keys",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "IssuerTests",
+            dependencies: ["JOSE", "Keys", "Discovery", "Issuer", crypto],
+            path: "Tests/Unit/Issuer",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: ["JOSE", "Keys", "Issuer", "Storage", crypto],
+            path: "Tests/Integration/Stores",
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,38 @@
+/// Every key of the configuration, in one table: its path in the file, from which the environment variable follows
+/// (`issuer.url` → `JOBSWORTH_ISSUER_URL`), and the name of its option (`--issuer` → `JOBSWORTH_ISSUER`).
+enum ConfigurationKey: String, CaseIterable {
+    case issuer = "issuer.url"
+    case listen = "http.listen"
+    case runnerListen = "http.runnerListen"
+    case runnerURL = "runner.url"
+    case tlsCertificate = "http.tlsCertificate"
+    case tlsKey = "http.tlsKey"
+    case admin = "http.admin"
+    case metrics = "http.metrics"
+    case storage = "storage.url"
+    case sealingKeyFile = "sealing.keyFile"
+    case algorithm = "tokens.algorithm"
+    case lifetime = "tokens.lifetime"
+    case maximumLifetime = "tokens.maximumLifetime"
+    case subject = "tokens.subject"
+    case forgeURL = "tokens.url"
+
+    /// Sections that hold more than scalars.
+    static let audiences = "tokens.audiences"
+
+    /// The variable that spells the option.
+    var optionVariable: String? {
+        switch self {
+        case .issuer: "JOBSWORTH_ISSUER"
+        case .listen: "JOBSWORTH_LISTEN"
+        case .runnerListen: "JOBSWORTH_RUNNER_LISTEN"
+        case .tlsCertificate: "JOBSWORTH_TLS_CERTIFICATE"
+        case .tlsKey: "JOBSWORTH_TLS_KEY"
+        case .admin: "JOBSWORTH_ADMIN"
+        case .metrics: "JOBSWORTH_METRICS"
+        case .storage: "JOBSWORTH_STORAGE"
+        case .algorithm: "JOBSWORTH_ALGORITHM"
+        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL: nil
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+
+/// Where the process begins, and the only place that turns failures into exit codes: 0 done, 1 refused or failed, 64
+/// wrong usage, 78 wrong configuration.
+@main
+enum Entry {
+    static func main() async {
+        do {
+            var command = try JobsworthCommand.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as CommandFailure {
+            StandardStreams.complain(failure.message)
+            exit(failure.code)
+        } catch {
+            JobsworthCommand.exit(withError: error)
+        }
+    }
+}
+
+struct JobsworthCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobsworth",
+        abstract: "An OpenID Connect issuer for CI: every job gets exactly the identity it is entitled to.",
+        subcommands: [
+            ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
+            TokenCommand.self, AuditCommand.self,
+        ]
+    )
+}

@@ -1,0 +1,73 @@
+import AsyncHTTPClient
+import Foundation
+import JOSE
+import NIOCore
+import NIOHTTP1
+import Server
+
+/// The commands' HTTP client: no redirects, no proxy, bounded in time and size.
+struct HTTPFetcher {
+    struct Answer {
+        let status: UInt
+        let body: [UInt8]
+    }
+
+    static let limits = JSONReader.Limits(
+        maximumBytes: 8_388_608,
+        maximumDepth: 8,
+        maximumMembers: 256,
+        maximumElements: 100_000
+    )
+
+    func get(_ url: String, headers: [(String, String)] = []) async throws -> Answer {
+        try await send("GET", url, headers: headers, body: nil)
+    }
+
+    func post(_ body: [UInt8], toSocket path: String, path target: String) async throws -> Answer {
+        guard let url = URL(httpURLWithSocketPath: UnixSocketPath.short(path), uri: target) else {
+            throw CommandFailure.wrongConfiguration("\(path) is not a path of a socket")
+        }
+        return try await send(
+            "POST",
+            url.absoluteString,
+            headers: [("Host", "jobsworth"), ("Content-Type", "application/json")],
+            body: body
+        )
+    }
+
+    func send(_ method: String, _ url: String, headers: [(String, String)], body: [UInt8]?) async throws -> Answer {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
+        configuration.httpVersion = .http1Only
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            let answer = try await exchange(client, method, url, headers, body)
+            try await client.shutdown()
+            return answer
+        } catch {
+            try? await client.shutdown()
+            throw error as? CommandFailure ?? CommandFailure.failed("\(Self.shown(url)) cannot be reached: \(error)")
+        }
+    }
+
+    private func exchange(
+        _ client: HTTPClient,
+        _ method: String,
+        _ url: String,
+        _ headers: [(String, String)],
+        _ body: [UInt8]?
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = .RAW(value: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        let response = try await client.execute(request, timeout: .seconds(30))
+        let buffer = try await response.body.collect(upTo: 8_388_608)
+        return Answer(status: response.status.code, body: Array(buffer.readableBytesView))
+    }
+
+    /// A URL without its query, which may hold what is nobody's business.
+    private static func shown(_ url: String) -> String {
+        String(url.prefix { $0 != "?" })
+    }
+}

@@ -1,0 +1,174 @@
+import CLinux
+import Discovery
+import Foundation
+import Issuer
+import JOSE
+import Keys
+import Logging
+import Server
+import ServiceLifecycle
+import Storage
+import UnixSignals
+
+/// Puts the issuer together and runs it until it is told to stop.
+struct IssuerProcess {
+    private let configuration: ServeConfiguration
+    private let logger: Logger
+
+    init(_ configuration: ServeConfiguration) {
+        self.configuration = configuration
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        logger = Logger(label: "jobsworth")
+    }
+
+    func run() async throws {
+        if jobsworth_forbid_core_dumps() != 0 { logger.warning("core dumps could not be switched off") }
+        let opened = try await OpenedStore.open(
+            configuration.files,
+            sealingKeyFile: configuration.sealingKeyFile,
+            logger: logger
+        )
+        let ring = try await KeyRingBootstrap(store: opened.store, maker: KeyMaker(sealer: opened.sealer))
+            .completeRing(at: .now)
+        let keys = try SigningKeys(opening: ring, with: opened.sealer)
+        let requestTokens = try await opened.requestTokenKey()
+        try await serve(opened, keys: keys, requestTokens: requestTokens)
+    }
+
+    private func serve(_ opened: OpenedStore, keys: SigningKeys, requestTokens: RequestTokenKey) async throws {
+        let store = opened.store
+        let issuer = tokenIssuer(store, keys)
+        let metrics = ServerMetrics()
+        let readiness = Readiness { store.isWritable && issuer.canSign }
+        let planes = PlaneSwitch(
+            publicPlane: publicPlane(keys),
+            runnerPlane: runnerPlane(store, issuer, requestTokens, metrics)
+        )
+        let desk = OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
+        var services: [any Service] = [StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store)]
+        let load = ServerLoad(maximumRequests: 4096, maximumConnections: Self.maximumConnections)
+        let tls = try tlsIdentity()
+        if let tls { services.append(tls) }
+        services.append(try adminListener(desk, opened.lock))
+        if let address = configuration.metrics {
+            let plane = MetricsPlane(metrics: metrics, readiness: readiness) { store.liveJobCount }
+            services.append(listener(address, plane, ServerLoad(maximumRequests: 64, maximumConnections: 64), nil))
+        }
+        if let address = configuration.runnerListen {
+            services.append(listener(address, planes.runnerPlane, load, tls))
+            services.append(listener(configuration.listen, planes.publicPlane, load, tls))
+        } else {
+            services.append(listener(configuration.listen, planes, load, tls))
+        }
+        services.append(ReadinessService(readiness: readiness))
+        try await run(services)
+        withExtendedLifetime(opened.lock) {}
+    }
+
+    /// Stopped in reverse: readiness first, then the listeners, the store last.
+    private func run(_ services: [any Service]) async throws {
+        var group = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = .seconds(30)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            throw CommandFailure.failed("the issuer stopped: \(error)")
+        }
+    }
+
+    // MARK: - Parts
+
+    private func tokenIssuer(_ store: SQLiteStore, _ keys: SigningKeys) -> TokenIssuer {
+        TokenIssuer(
+            rules: StandingRules(ownURLs: OwnURLs([configuration.issuer, configuration.runnerURL])),
+            profiles: configuration.profiles,
+            claims: TokenClaims(
+                issuer: configuration.issuer,
+                subjectForm: configuration.subjectForm,
+                forgeURL: configuration.forgeURL
+            ),
+            auditLog: store,
+            keys: keys
+        )
+    }
+
+    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
+        let metadata = ProviderMetadata(
+            issuer: configuration.issuer,
+            tokenEndpoint: configuration.runnerURL.url("/token"),
+            claims: TokenClaims.supported
+        )
+        return PublicPlane(
+            issuer: configuration.issuer,
+            metadata: .providerMetadata(metadata),
+            jwkSet: .jwkSet(keys.ring.published)
+        )
+    }
+
+    private func runnerPlane(
+        _ store: SQLiteStore,
+        _ issuer: TokenIssuer,
+        _ requestTokens: RequestTokenKey,
+        _ metrics: ServerMetrics
+    ) -> RunnerPlane {
+        RunnerPlane(
+            url: configuration.runnerURL,
+            registrar: JobRegistrar(jobs: store, auditLog: store, issuer: issuer),
+            issuer: issuer,
+            authentication: CallerAuthentication(
+                runners: store,
+                jobs: store,
+                auditLog: store,
+                requestTokens: requestTokens
+            ),
+            requestTokens: requestTokens,
+            metrics: metrics,
+            logger: logger
+        )
+    }
+
+    private func tlsIdentity() throws -> TLSIdentity? {
+        guard let files = configuration.tls else { return nil }
+        do {
+            return try TLSIdentity(certificateFile: files.certificate, keyFile: files.key, logger: logger)
+        } catch {
+            throw CommandFailure.wrongConfiguration(
+                "\(files.certificate) and \(files.key) are not a certificate chain and its key in PEM"
+            )
+        }
+    }
+
+    private func listener(
+        _ address: ListenAddress,
+        _ plane: any Plane,
+        _ load: ServerLoad,
+        _ tls: TLSIdentity?
+    ) -> Listener {
+        Listener(address: address, plane: plane, load: load, tls: tls) { [logger] in
+            logger.info("listening", metadata: ["address": "\(address)"])
+        }
+    }
+
+    private func adminListener(_ desk: OperatorDesk, _ lock: StoreLock) throws -> Listener {
+        let path = configuration.adminSocket
+        try AdminSocket.makeRoom(at: path)
+        return Listener(
+            address: .unix(path: path),
+            plane: AdminPlane(desk: desk, logger: logger),
+            load: ServerLoad(maximumRequests: 16, maximumConnections: 16)
+        ) {
+            lock.publish(adminSocket: path)
+        }
+    }
+
+    /// Some descriptors stay free for the store, the logs and the admin socket.
+    private static var maximumConnections: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(UInt32(7)), &limit) == 0 else { return 512 }
+        return max(16, min(20_000, Int(clamping: limit.rlim_cur) - 64))
+    }
+}

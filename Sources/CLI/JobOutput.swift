@@ -1,0 +1,78 @@
+import Foundation
+import JOSE
+
+/// How `job start` hands a job its variables, quoted for who reads them.
+enum JobOutput {
+    /// The issuer's answer as it came.
+    case json
+    /// `export NAME='value'` for a POSIX shell.
+    case shell
+    /// `NAME=value` lines.
+    case environment
+    /// One file a variable, readable by its owner only.
+    case folder(String)
+
+    init?(_ text: String) {
+        switch text {
+        case "json": self = .json
+        case "sh": self = .shell
+        case "env": self = .environment
+        default:
+            guard text.hasPrefix("dir:"), text.utf8.count > 4 else { return nil }
+            self = .folder(String(text.dropFirst(4)))
+        }
+    }
+
+    func write(_ job: JSONObject, verbatim: [UInt8]) throws {
+        let variables = [("JOBSWORTH_JOB_ID", job.shown("id"))] + job.rowsOfEnvironment
+        switch self {
+        case .json: StandardStreams.write(verbatim + [0x0A])
+        case .shell: for (name, value) in variables { StandardStreams.print("export \(name)=\(Self.quoted(value))") }
+        case .environment: for (name, value) in variables { StandardStreams.print("\(name)=\(value)") }
+        case .folder(let path): try Self.writeFiles(variables, path)
+        }
+    }
+
+    private static func quoted(_ value: String) -> String {
+        "'" + value.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }
+
+    private static func writeFiles(_ variables: [(String, String)], _ path: String) throws {
+        umask(0o077)
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw CommandFailure.failed("\(path) cannot be made")
+        }
+        for (name, value) in variables { try PrivateFile.write(Array(value.utf8), to: "\(path)/\(name)") }
+    }
+}
+
+/// A file of mode 0600 that is there whole or not at all.
+enum PrivateFile {
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        let draft = "\(path).\(getpid()).new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw CommandFailure.failed("\(path) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        let written = Foundation.write(descriptor, bytes, bytes.count)
+        close(descriptor)
+        guard written == bytes.count, rename(draft, path) == 0 else {
+            unlink(draft)
+            throw CommandFailure.failed("\(path) cannot be written")
+        }
+    }
+}
+
+extension JSONObject {
+    /// The variables of the answer to a registration.
+    var rowsOfEnvironment: [(String, String)] {
+        guard case .object(let environment)? = self["environment"] else { return [] }
+        return environment.members.map { ($0.name.string, environment.shown($0.name)) }
+    }
+}

@@ -1,0 +1,143 @@
+import Discovery
+import Foundation
+import Issuer
+import JOSE
+import Server
+import Storage
+
+/// What `serve` is told, checked as a whole: every problem is reported, not just the first.
+struct ServeConfiguration {
+    var issuer: IssuerIdentifier
+    var runnerURL: IssuerIdentifier
+    var listen: ListenAddress
+    var runnerListen: ListenAddress?
+    var metrics: ListenAddress?
+    var adminSocket: String
+    var tls: (certificate: String, key: String)?
+    var files: StoreFiles
+    var sealingKeyFile: String?
+    var profiles: TokenProfiles
+    var subjectForm: SubjectForm
+    var forgeURL: ByteString?
+
+    init(_ sources: ConfigurationSources) throws {
+        var reading = ConfigurationReading(sources)
+        let issuer = reading.issuer()
+        let runnerURL = reading.url(.runnerURL)
+        let listen = reading.address(.listen) ?? .tcp(host: "127.0.0.1", port: 8080)
+        runnerListen = reading.address(.runnerListen)
+        metrics = reading.address(.metrics)
+        let files = reading.storage()
+        let adminSocket = reading.adminSocket()
+        tls = reading.tls()
+        sealingKeyFile = sources[.sealingKeyFile]
+        profiles = reading.profiles()
+        subjectForm = reading.subjectForm()
+        forgeURL = sources[.forgeURL].map { ByteString($0) }
+        guard reading.problems.isEmpty, let issuer, let files else {
+            throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
+        }
+        self.issuer = issuer
+        self.runnerURL = runnerURL ?? issuer
+        self.listen = listen
+        self.files = files
+        self.adminSocket = adminSocket ?? files.adminSocket
+    }
+}
+
+/// Reads one value after another and collects what is wrong with them.
+private struct ConfigurationReading {
+    private let sources: ConfigurationSources
+    private(set) var problems: [String]
+
+    init(_ sources: ConfigurationSources) {
+        self.sources = sources
+        problems = sources.file.problems
+    }
+
+    mutating func issuer() -> IssuerIdentifier? {
+        guard sources[.issuer] != nil else {
+            problems.append("say who the issuer is: --issuer https://ci.example.org")
+            return nil
+        }
+        return url(.issuer)
+    }
+
+    mutating func url(_ key: ConfigurationKey) -> IssuerIdentifier? {
+        guard let text = sources[key] else { return nil }
+        do throws(IssuerIdentifierError) {
+            return try IssuerIdentifier(ByteString(text))
+        } catch {
+            problems.append("\(key.rawValue) \(text) is refused: \(error.explanation)")
+            return nil
+        }
+    }
+
+    mutating func address(_ key: ConfigurationKey) -> ListenAddress? {
+        guard let text = sources[key] else { return nil }
+        if let address = ListenAddress(hostAndPort: text) { return address }
+        problems.append("\(key.rawValue) must be HOST:PORT, as 127.0.0.1:8080, and not \(text)")
+        return nil
+    }
+
+    mutating func storage() -> StoreFiles? {
+        if let url = StorageURL(sources[.storage]) { return url.files }
+        problems.append("\(ConfigurationKey.storage.rawValue) must be sqlite:PATH, and not \(sources[.storage] ?? "")")
+        return nil
+    }
+
+    mutating func adminSocket() -> String? {
+        guard let text = sources[.admin] else { return nil }
+        if text.hasPrefix("unix:"), text.utf8.count > 5 { return String(text.dropFirst(5)) }
+        problems.append("\(ConfigurationKey.admin.rawValue) must be unix:PATH, and not \(text)")
+        return nil
+    }
+
+    mutating func tls() -> (certificate: String, key: String)? {
+        switch (sources[.tlsCertificate], sources[.tlsKey]) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?): return (certificate, key)
+        default:
+            problems.append("--tls-certificate and --tls-key go together")
+            return nil
+        }
+    }
+
+    mutating func profiles() -> TokenProfiles {
+        let standard = TokenProfile(
+            algorithm: algorithm(sources[.algorithm], ConfigurationKey.algorithm.rawValue) ?? .RS256,
+            lifetime: seconds(sources[.lifetime], ConfigurationKey.lifetime.rawValue) ?? 300
+        )
+        var byAudience: [ByteString: TokenProfile] = [:]
+        for (audience, settings) in sources.file.audiences.sorted(by: { $0.key < $1.key }) {
+            let path = "\(ConfigurationKey.audiences).\(audience)"
+            byAudience[ByteString(audience)] = TokenProfile(
+                algorithm: algorithm(settings["algorithm"], path + ".algorithm") ?? standard.algorithm,
+                lifetime: seconds(settings["lifetime"], path + ".lifetime") ?? standard.lifetime
+            )
+        }
+        let maximum = seconds(sources[.maximumLifetime], ConfigurationKey.maximumLifetime.rawValue) ?? 3600
+        return TokenProfiles(standard: standard, byAudience: byAudience, maximumLifetime: maximum)
+    }
+
+    mutating func subjectForm() -> SubjectForm {
+        guard let text = sources[.subject] else { return .byName }
+        if let form = SubjectForm(rawValue: text) { return form }
+        problems.append("\(ConfigurationKey.subject.rawValue) must be default or immutable, and not \(text)")
+        return .byName
+    }
+
+    private mutating func algorithm(_ text: String?, _ path: String) -> SigningAlgorithm? {
+        guard let text else { return nil }
+        if let algorithm = SigningAlgorithm(rawValue: text) { return algorithm }
+        problems.append("\(path) must be RS256 or ES256, and not \(text)")
+        return nil
+    }
+
+    private mutating func seconds(_ text: String?, _ path: String) -> Int64? {
+        guard let text else { return nil }
+        if let seconds = Int64(text), (1...86_400).contains(seconds) { return seconds }
+        problems.append("\(path) must be whole seconds from 1 to 86400, and not \(text)")
+        return nil
+    }
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// Standard output carries the asked-for value and nothing else; all the rest goes to standard error.
+enum StandardStreams {
+    static func write(_ bytes: [UInt8]) {
+        try? FileHandle.standardOutput.write(contentsOf: Data(bytes))
+    }
+
+    static func print(_ line: String) {
+        write(Array((line + "\n").utf8))
+    }
+
+    static func complain(_ message: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(("jobsworth: " + message + "\n").utf8))
+    }
+
+    /// A message whose first word a program reads: nothing before it.
+    static func complainPlainly(_ message: String) {
+        try? FileHandle.standardError.write(contentsOf: Data((message + "\n").utf8))
+    }
+
+    /// All of standard input, up to `limit` bytes.
+    static func read(limit: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count <= limit {
+            guard let data = try FileHandle.standardInput.read(upToCount: 65_536), !data.isEmpty else { return bytes }
+            bytes += data
+        }
+        throw CommandFailure.failed("standard input holds more than \(limit) bytes")
+    }
+}

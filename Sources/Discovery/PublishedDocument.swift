@@ -1,0 +1,39 @@
+private import Crypto
+package import JOSE
+
+/// A document of the public plane, rendered once and then served as it is from memory.
+package struct PublishedDocument: Hashable, Sendable {
+    package let body: [UInt8]
+    package let contentType: ByteString
+    /// A strong validator: the hash of the bytes, quoted (RFC 9110 §8.8.3).
+    package let entityTag: ByteString
+    package let cacheControl: ByteString
+
+    /// - Parameter maximumAge: for how many seconds a verifier may keep it.
+    package init(body: [UInt8], contentType: ByteString, maximumAge: Int64) {
+        self.body = body
+        self.contentType = contentType
+        self.entityTag = "\"" + ByteString(Base64URL.encode(Array(SHA256.hash(data: body)))) + "\""
+        self.cacheControl = ByteString("public, max-age=\(maximumAge)")
+    }
+
+    package static func providerMetadata(_ metadata: ProviderMetadata) -> PublishedDocument {
+        PublishedDocument(
+            body: metadata.serialized,
+            contentType: "application/json",
+            maximumAge: CacheLifetime.providerMetadata
+        )
+    }
+
+    package static func jwkSet(_ set: JWKSet) -> PublishedDocument {
+        PublishedDocument(body: set.serialized, contentType: "application/json", maximumAge: CacheLifetime.jwkSet)
+    }
+}
+
+/// For how many seconds verifiers may keep what we publish.
+package enum CacheLifetime {
+    /// The metadata does not change while a server runs.
+    package static let providerMetadata: Int64 = 3600
+    /// Also the time for which a withdrawn key may still be accepted.
+    package static let jwkSet: Int64 = 300
+}

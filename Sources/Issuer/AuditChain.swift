@@ -1,0 +1,28 @@
+private import Crypto
+
+/// The hash chain over the audit records: changing, dropping or swapping one changes every digest after it.
+package enum AuditChain {
+    package static let beginning = [UInt8](repeating: 0, count: 32)
+
+    package static func digest(after previous: [UInt8], sequence: Int64, document: [UInt8]) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(data: previous)
+        hash.update(data: withUnsafeBytes(of: sequence.bigEndian) { Array($0) })
+        hash.update(data: document)
+        return Array(hash.finalize())
+    }
+
+    /// The sequence of the first record that does not follow from the one before; nil for an unbroken chain.
+    package static func firstBreak(in records: [StoredAuditRecord], after previous: StoredAuditRecord?) -> Int64? {
+        var last = previous?.digest ?? beginning
+        var sequence = previous?.sequence ?? 0
+        for record in records {
+            guard record.sequence == sequence + 1,
+                record.digest == digest(after: last, sequence: record.sequence, document: record.document)
+            else { return record.sequence }
+            last = record.digest
+            sequence = record.sequence
+        }
+        return nil
+    }
+}

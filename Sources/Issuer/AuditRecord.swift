@@ -1,0 +1,100 @@
+package import JOSE
+package import Keys
+
+/// One durable entry: who asked for what, and what we decided. For a token it is committed before the token leaves.
+package struct AuditRecord: Hashable, Sendable {
+    package enum Decision: String, Hashable, Sendable {
+        case permit
+        case deny
+    }
+
+    /// What was asked for.
+    package enum Operation: String, Hashable, Sendable, CaseIterable {
+        case token
+        case registration
+        case setFacts = "set_facts"
+        case heartbeat
+        case jobEnd = "job_end"
+        case runnerAdd = "runner_add"
+        case runnerRevoke = "runner_revoke"
+        case repositoryForget = "repository_forget"
+        case repositoryRename = "repository_rename"
+        case keyRing = "key_ring"
+    }
+
+    package let at: NumericDate
+    package let operation: Operation
+    package let decision: Decision
+    /// A ``RefusalReason``, or `ok`, or why a job ended.
+    package let reason: ByteString
+    package let runner: ByteString?
+    package let job: JobID?
+    package let repository: ByteString?
+    package let subject: ByteString?
+    package let audiences: [ByteString]
+    package let jti: ByteString?
+    package let kid: ByteString?
+    package let expiresAt: NumericDate?
+
+    package init(
+        at: NumericDate,
+        operation: Operation,
+        decision: Decision,
+        reason: ByteString,
+        runner: ByteString? = nil,
+        job: JobID? = nil,
+        repository: ByteString? = nil,
+        subject: ByteString? = nil,
+        audiences: [ByteString] = [],
+        jti: ByteString? = nil,
+        kid: ByteString? = nil,
+        expiresAt: NumericDate? = nil
+    ) {
+        self.at = at
+        self.operation = operation
+        self.decision = decision
+        self.reason = reason
+        self.runner = runner
+        self.job = job
+        self.repository = repository
+        self.subject = subject
+        self.audiences = audiences
+        self.jti = jti
+        self.kid = kid
+        self.expiresAt = expiresAt
+    }
+
+    /// The record as one JSON object of ASCII bytes: no value can break a line or pose as another member.
+    package var document: JSONObject {
+        var object = JSONObject([
+            ("at", .string(at.internetDate)),
+            ("operation", .string(ByteString(operation.rawValue))),
+            ("decision", .string(ByteString(decision.rawValue))),
+            ("reason", .string(reason)),
+        ])
+        object["runner"] = runner.map { .string($0) }
+        object["job"] = job.map { .string($0.text) }
+        object["repository"] = repository.map { .string($0) }
+        object["subject"] = subject.map { .string($0) }
+        object["audience"] = audiences.isEmpty ? nil : .array(audiences.map { .string($0) })
+        object["jti"] = jti.map { .string($0) }
+        object["kid"] = kid.map { .string($0) }
+        object["exp"] = expiresAt.map { .integer($0.secondsSinceEpoch) }
+        return object
+    }
+
+    /// The same request, refused: what is committed when the job ended while its token was being made.
+    package func denied(_ reason: RefusalReason) -> AuditRecord {
+        AuditRecord(
+            at: at,
+            operation: operation,
+            decision: .deny,
+            reason: ByteString(reason.rawValue),
+            runner: runner,
+            job: job,
+            repository: repository,
+            subject: subject,
+            audiences: audiences
+        )
+    }
+}

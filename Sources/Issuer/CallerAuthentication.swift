@@ -1,0 +1,61 @@
+package import JOSE
+package import Keys
+
+/// Finds out who presents a credential.
+package struct CallerAuthentication: Sendable {
+    private let runners: any RunnerStore
+    private let jobs: any JobStore
+    private let auditLog: any AuditLog
+    private let requestTokens: RequestTokenKey
+
+    package init(
+        runners: any RunnerStore,
+        jobs: any JobStore,
+        auditLog: any AuditLog,
+        requestTokens: RequestTokenKey
+    ) {
+        self.runners = runners
+        self.jobs = jobs
+        self.auditLog = auditLog
+        self.requestTokens = requestTokens
+    }
+
+    /// The live runner whose credential this is.
+    package func runner(presenting secret: ByteString) async throws(IssuanceError) -> Runner {
+        guard let credential = RunnerCredential(secret) else { throw .unauthenticated }
+        do throws(StoreError) {
+            if let runner = try await runners.runner(credential.digest) { return runner }
+        } catch {
+            throw .store(error)
+        }
+        throw .unauthenticated
+    }
+
+    /// The job whose request token this is, alive or over.
+    package func job(presenting token: ByteString) async throws(IssuanceError) -> Job {
+        guard let id = requestTokens.job(of: token) else { throw .unauthenticated }
+        do throws(StoreError) {
+            if let job = try await jobs.job(id) { return job }
+        } catch {
+            throw .store(error)
+        }
+        throw .unauthenticated
+    }
+
+    /// The job whose request token this is, if it still lives; the attempt with a dead one is recorded.
+    package func liveJob(presenting token: ByteString, at now: NumericDate) async throws(IssuanceError) -> Job {
+        let job = try await job(presenting: token)
+        guard let end = job.end(at: now) else { return job }
+        let record = AuditRecord(
+            at: now,
+            operation: .token,
+            decision: .deny,
+            reason: end.reason == .leaseLost ? "lease_lost" : "job_ended",
+            runner: job.runnerName,
+            job: job.id,
+            repository: job.facts.repository.name
+        )
+        try? await auditLog.append(record)
+        throw .unauthenticated
+    }
+}

@@ -1,0 +1,111 @@
+package import JOSE
+package import Keys
+
+/// One registered execution of CI work, as the store knows it.
+package struct Job: Hashable, Sendable {
+    package let id: JobID
+    package let runner: Int64
+    package let runnerName: ByteString
+    package let registration: JobRegistration
+    /// The registered facts and those that were set once since.
+    package let facts: JobFacts
+    /// Rises when a fact is set, so that a token made of older facts never leaves.
+    package let revision: Int64
+    package let registeredAt: NumericDate
+    /// The job ends by itself then.
+    package let expiresAt: NumericDate
+    /// Without a heartbeat the job ends by itself then; nil for a job without a lease.
+    package let leaseExpiresAt: NumericDate?
+    package let end: JobEnd?
+
+    package init(
+        id: JobID,
+        runner: Int64,
+        runnerName: ByteString,
+        registration: JobRegistration,
+        facts: JobFacts,
+        revision: Int64,
+        registeredAt: NumericDate,
+        expiresAt: NumericDate,
+        leaseExpiresAt: NumericDate?,
+        end: JobEnd?
+    ) {
+        self.id = id
+        self.runner = runner
+        self.runnerName = runnerName
+        self.registration = registration
+        self.facts = facts
+        self.revision = revision
+        self.registeredAt = registeredAt
+        self.expiresAt = expiresAt
+        self.leaseExpiresAt = leaseExpiresAt
+        self.end = end
+    }
+
+    /// A job that is registered now.
+    package init(id: JobID, runner: Runner, registration: JobRegistration, at now: NumericDate) {
+        self.init(
+            id: id,
+            runner: runner.id,
+            runnerName: runner.name,
+            registration: registration,
+            facts: registration.facts,
+            revision: 0,
+            registeredAt: now,
+            expiresAt: now.advanced(bySeconds: registration.lifetime),
+            leaseExpiresAt: registration.lease.map { now.advanced(bySeconds: $0) },
+            end: nil
+        )
+    }
+
+    /// Why the job is over at `now`; nil while it lives. Does not wait for anybody to have noticed.
+    package func end(at now: NumericDate) -> JobEnd? {
+        if let end { return end }
+        if let leaseExpiresAt, leaseExpiresAt <= now, leaseExpiresAt < expiresAt {
+            return JobEnd(reason: .leaseLost, at: leaseExpiresAt)
+        }
+        return expiresAt <= now ? JobEnd(reason: .expired, at: expiresAt) : nil
+    }
+
+    package func changing(
+        facts: JobFacts? = nil,
+        revision: Int64? = nil,
+        leaseExpiresAt: NumericDate? = nil,
+        end: JobEnd? = nil
+    ) -> Job {
+        Job(
+            id: id,
+            runner: runner,
+            runnerName: runnerName,
+            registration: registration,
+            facts: facts ?? self.facts,
+            revision: revision ?? self.revision,
+            registeredAt: registeredAt,
+            expiresAt: expiresAt,
+            leaseExpiresAt: leaseExpiresAt ?? self.leaseExpiresAt,
+            end: end ?? self.end
+        )
+    }
+}
+
+/// When and why a job was over.
+package struct JobEnd: Hashable, Sendable {
+    package enum Reason: String, Hashable, Sendable {
+        /// Its runner, or the job itself, said so.
+        case ended
+        /// Its time was up.
+        case expired
+        /// No heartbeat came within the lease.
+        case leaseLost = "lease_lost"
+        /// Its runner was revoked.
+        case runnerRevoked = "runner_revoked"
+    }
+
+    package let reason: Reason
+    package let at: NumericDate
+
+    package init(reason: Reason, at: NumericDate) {
+        self.reason = reason
+        self.at = at
+    }
+}

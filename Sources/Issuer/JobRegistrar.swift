@@ -1,0 +1,194 @@
+package import JOSE
+package import Keys
+
+/// Registers jobs, sets their late facts, keeps their leases and ends them, all for a runner that is known.
+package struct JobRegistrar: Sendable {
+    private let jobs: any JobStore
+    private let auditLog: any AuditLog
+    private let issuer: TokenIssuer
+
+    package init(jobs: any JobStore, auditLog: any AuditLog, issuer: TokenIssuer) {
+        self.jobs = jobs
+        self.auditLog = auditLog
+        self.issuer = issuer
+    }
+
+    /// A job, and the named tokens that were made with it.
+    package struct Registered: Sendable {
+        package let job: Job
+        /// False where the same registration came before under its reference.
+        package let isNew: Bool
+        package let namedTokens: [(name: ByteString, token: SignedToken)]
+    }
+
+    package func register(
+        _ body: [UInt8],
+        by runner: Runner,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Registered {
+        try await recordingRefusals(of: .registration, by: runner, at: now) { () throws(IssuanceError) in
+            let registration = try Self.registration(body)
+            guard runner.maySpeakFor(registration.facts.repository) else {
+                throw .refused(Refusal(.repositoryNotAllowed, registration.facts.repository.name))
+            }
+            return try await registerNew(registration, by: runner, at: now)
+        }
+    }
+
+    /// Sets facts that were absent: only before the first token, and each only once.
+    package func setFacts(
+        _ body: [UInt8],
+        of id: JobID,
+        by runner: Runner,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Job {
+        try await recordingRefusals(of: .setFacts, by: runner, at: now) { () throws(IssuanceError) in
+            let job = try await liveJob(id, of: runner, at: now)
+            let facts = try Self.lateFacts(body, of: job)
+            let changed = job.changing(facts: facts, revision: job.revision + 1)
+            try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: changed) }
+            try await refused { () throws(StoreError) in try await jobs.setFacts(facts, of: job, at: now) }
+            return changed
+        }
+    }
+
+    /// Moves the end of the lease; harmless for a job without one.
+    package func heartbeat(_ id: JobID, by runner: Runner, at now: NumericDate) async throws(IssuanceError) -> Job {
+        let job = try await liveJob(id, of: runner, at: now)
+        guard let lease = job.registration.lease else { return job }
+        let until = now.advanced(bySeconds: lease)
+        try await refused { () throws(StoreError) in try await jobs.extendLease(of: id, to: until, at: now) }
+        return job.changing(leaseExpiresAt: until)
+    }
+
+    /// The runner's own job; nobody learns whether another runner has one of that id.
+    package func job(_ id: JobID, of runner: Runner) async throws(IssuanceError) -> Job {
+        let job = try await stored { () throws(StoreError) in try await jobs.job(id) }
+        guard let job, job.runner == runner.id else { throw .refused(Refusal(.notFound)) }
+        return job
+    }
+
+    package func job(reference: ByteString, of runner: Runner) async throws(IssuanceError) -> Job {
+        let job = try await stored { () throws(StoreError) in
+            try await jobs.job(runner: runner.id, reference: reference)
+        }
+        guard let job else { throw .refused(Refusal(.notFound)) }
+        return job
+    }
+
+    /// Ends the job. Ending it again changes nothing.
+    package func end(_ job: Job, at now: NumericDate) async throws(IssuanceError) {
+        try await stored { () throws(StoreError) in try await jobs.end(job.id, at: now) }
+    }
+
+    // MARK: - Registration
+
+    private static func registration(_ body: [UInt8]) throws(IssuanceError) -> JobRegistration {
+        try refusing { () throws(Refusal) in try JobRegistration(parsing: JSONBody.object(body)) }
+    }
+
+    private func repeated(
+        _ job: Job,
+        _ registration: JobRegistration,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Registered {
+        guard job.registration.digest == registration.digest else {
+            throw .refused(Refusal(.referenceConflict, "reference"))
+        }
+        guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
+        let tokens = try issuer.namedTokens(of: job, at: now)
+        if !tokens.isEmpty { try await issuer.commit(tokens, of: job, at: now) }
+        return Registered(job: job, isNew: false, namedTokens: named(tokens, of: job))
+    }
+
+    private func registerNew(
+        _ registration: JobRegistration,
+        by runner: Runner,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Registered {
+        var generator = SystemRandomNumberGenerator()
+        let job = Job(id: .random(using: &generator), runner: runner, registration: registration, at: now)
+        try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: job) }
+        let tokens = try issuer.namedTokens(of: job, at: now)
+        let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
+        let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
+        switch outcome {
+        case .registered: return Registered(job: job, isNew: true, namedTokens: named(tokens, of: job))
+        case .referenceTaken(let known): return try await repeated(known, registration, at: now)
+        case .refused(.runnerRevoked): throw .unauthenticated
+        case .refused(.keyWithdrawn): throw .store(.unavailable)
+        case .refused(let reason): throw .refused(Refusal(reason, "job.repository"))
+        }
+    }
+
+    private func named(_ tokens: [SignedToken], of job: Job) -> [(name: ByteString, token: SignedToken)] {
+        Array(zip(job.registration.namedTokens.map(\.name), tokens))
+    }
+
+    private func registrationRecord(of job: Job, at now: NumericDate) -> AuditRecord {
+        AuditRecord(
+            at: now,
+            operation: .registration,
+            decision: .permit,
+            reason: "ok",
+            runner: job.runnerName,
+            job: job.id,
+            repository: job.facts.repository.name
+        )
+    }
+
+    // MARK: - Late facts
+
+    private static func lateFacts(_ body: [UInt8], of job: Job) throws(IssuanceError) -> JobFacts {
+        try refusing { () throws(Refusal) in
+            let object = try JSONBody.object(body)
+            try object.refuseMembers(beyond: ["job"])
+            guard let facts = try object.object("job") else { throw Refusal(.memberMissing, "job") }
+            return try job.facts.adding(facts)
+        }
+    }
+
+    private func liveJob(_ id: JobID, of runner: Runner, at now: NumericDate) async throws(IssuanceError) -> Job {
+        let job = try await job(id, of: runner)
+        guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded)) }
+        return job
+    }
+
+    // MARK: - Errors
+
+    private static func refusing<Value>(_ work: () throws(Refusal) -> Value) throws(IssuanceError) -> Value {
+        do throws(Refusal) { return try work() } catch { throw .refused(error) }
+    }
+
+    private func stored<Value>(_ work: () async throws(StoreError) -> Value) async throws(IssuanceError) -> Value {
+        do throws(StoreError) { return try await work() } catch { throw .store(error) }
+    }
+
+    private func refused(_ work: () async throws(StoreError) -> RefusalReason?) async throws(IssuanceError) {
+        if let reason = try await stored(work) { throw .refused(Refusal(reason)) }
+    }
+
+    /// A refusal of a runner that is known is recorded; it stands even where that fails, for it releases nothing.
+    private func recordingRefusals<Value>(
+        of operation: AuditRecord.Operation,
+        by runner: Runner,
+        at now: NumericDate,
+        _ work: () async throws(IssuanceError) -> Value
+    ) async throws(IssuanceError) -> Value {
+        do throws(IssuanceError) {
+            return try await work()
+        } catch {
+            if case .refused(let refusal) = error {
+                let record = AuditRecord(
+                    at: now,
+                    operation: operation,
+                    decision: .deny,
+                    reason: ByteString(refusal.reason.rawValue),
+                    runner: runner.name
+                )
+                try? await auditLog.append(record)
+            }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package import JOSE
+package import Keys
+
+/// Where jobs lie. Every change is acknowledged only after it is durable.
+package protocol JobStore: Sendable {
+    func job(_ id: JobID) async throws(StoreError) -> Job?
+    func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job?
+    /// Stores the job, the pins of its repository and the records of its named tokens, all or none.
+    func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome
+    /// Sets facts of a live job of which no token was issued; answers why not.
+    func setFacts(
+        _ facts: JobFacts,
+        of job: Job,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason?
+    /// Moves the lease of a live job; answers why not.
+    func extendLease(
+        of job: JobID,
+        to leaseExpiresAt: NumericDate,
+        at now: NumericDate
+    ) async throws(StoreError)
+        -> RefusalReason?
+    /// Ends the job, if it was not over yet.
+    func end(_ job: JobID, at now: NumericDate) async throws(StoreError)
+    /// Marks the jobs whose time or lease is over at `now`, each with its audit record; answers how many.
+    func endLapsedJobs(at now: NumericDate) async throws(StoreError) -> Int
+}
+
+/// What became of a registration.
+package enum RegistrationOutcome: Hashable, Sendable {
+    case registered
+    /// The runner used this reference before.
+    case referenceTaken(Job)
+    case refused(RefusalReason)
+}

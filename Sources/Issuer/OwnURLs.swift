@@ -1,0 +1,48 @@
+package import Discovery
+import JOSE
+
+/// The URLs that are ours. A token for one of them could be turned against the issuer itself, so there is never one.
+package struct OwnURLs: Sendable {
+    private let own: [(origin: URLOrigin, path: [ArraySlice<UInt8>])]
+
+    /// - Parameter urls: the issuer, and the runner plane where it has a URL of its own.
+    package init(_ urls: [IssuerIdentifier]) {
+        own = urls.map { ($0.origin, Self.segments($0.path.bytes[...])) }
+    }
+
+    /// Whether `audience` is one of our URLs or lies under it, however it is spelled: scheme, case, default port,
+    /// userinfo, percent-encoding, dot segments and doubled slashes make no difference.
+    package func contains(_ audience: Audience) -> Bool {
+        guard let split = URLOrigin.split(audience.value) else { return false }
+        let path = Self.segments(split.rest.bytes.prefix { !"?#".utf8.contains($0) })
+        return own.contains { own in
+            own.origin.host == split.origin.host && isSamePort(own.origin, split.origin)
+                && path.starts(with: own.path) {
+                    $0.elementsEqual($1) { Self.folded($0) == Self.folded($1) }
+                }
+        }
+    }
+
+    /// Another scheme on its default port is the same house by another door.
+    private func isSamePort(_ own: URLOrigin, _ other: URLOrigin) -> Bool {
+        own.port == other.port
+            || (own.scheme != other.scheme && [80, 443].contains(other.port) && [80, 443].contains(own.port))
+    }
+
+    private static func segments(_ path: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        var kept: [ArraySlice<UInt8>] = []
+        let decoded = PercentEncoding.decodedLeniently(path)
+        for segment in decoded.split(whereSeparator: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
+            if segment.elementsEqual("..".utf8) {
+                _ = kept.popLast()
+            } else if !segment.elementsEqual(".".utf8) {
+                kept.append(segment)
+            }
+        }
+        return kept
+    }
+
+    private static func folded(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte + 0x20 : byte
+    }
+}

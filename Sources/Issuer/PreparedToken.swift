@@ -1,0 +1,80 @@
+package import JOSE
+package import Keys
+
+/// A token whose claims were decided and checked: the only thing that can be signed.
+package struct PreparedToken: Sendable {
+    /// The longest token, in bytes: it travels in headers.
+    package static let maximumLength = 4096
+
+    package let jti: ByteString
+    package let subject: ByteString
+    package let audiences: Audiences
+    package let expiresAt: NumericDate
+    package let algorithm: SigningAlgorithm
+    let payload: [UInt8]
+
+    /// Only ``TokenIssuer`` prepares tokens.
+    init(
+        constant claims: JSONObject,
+        subject: ByteString,
+        audiences: Audiences,
+        profile: TokenProfile,
+        jti: ByteString,
+        issuedAt: NumericDate,
+        deadline: NumericDate
+    ) throws(Refusal) {
+        let expiresAt = min(issuedAt.advanced(bySeconds: profile.lifetime), deadline)
+        var claims = claims
+        claims["aud"] = audiences.claim
+        claims["exp"] = .integer(expiresAt.secondsSinceEpoch)
+        claims["iat"] = .integer(issuedAt.secondsSinceEpoch)
+        // Clocks of relying parties run late; one job in ten failed somewhere for lack of this minute.
+        claims["nbf"] = .integer(issuedAt.advanced(bySeconds: -60).secondsSinceEpoch)
+        claims["jti"] = .string(jti)
+        self.jti = jti
+        self.subject = subject
+        self.audiences = audiences
+        self.expiresAt = expiresAt
+        self.algorithm = profile.algorithm
+        self.payload = claims.serialized
+        guard Self.signedLength(payload: payload.count) <= Self.maximumLength else { throw Refusal(.tokenTooLarge) }
+    }
+
+    package func signed(with keys: SigningKeys) throws -> SignedToken {
+        let signer = try keys.signer(algorithm)
+        let header = JSONObject([
+            ("alg", .string(ByteString(algorithm.rawValue))), ("kid", .string(signer.kid)), ("typ", .string("JWT")),
+        ])
+        var compact = Base64URL.encode(header.serialized)
+        compact.append(UInt8(ascii: "."))
+        compact += Base64URL.encode(payload)
+        let signature = try signer.key.signature(over: compact)
+        compact.append(UInt8(ascii: "."))
+        compact += Base64URL.encode(signature)
+        return SignedToken(compact: ByteString(compact), kid: signer.kid, prepared: self)
+    }
+
+    /// An upper bound: the header is below 96 bytes, an RS256 signature of 256 bytes the longest.
+    private static func signedLength(payload: Int) -> Int {
+        128 + (payload * 4 + 2) / 3 + 343
+    }
+}
+
+/// A signed token that has not been released: it leaves only after its audit record is durable.
+package struct SignedToken: Sendable {
+    /// The compact serialisation (RFC 7515 §7.1).
+    package let compact: ByteString
+    package let kid: ByteString
+    package let prepared: PreparedToken
+
+    fileprivate init(compact: ByteString, kid: ByteString, prepared: PreparedToken) {
+        self.compact = compact
+        self.kid = kid
+        self.prepared = prepared
+    }
+}
+
+extension SignedToken: CustomStringConvertible, CustomReflectable {
+    package var description: String { "[redacted]" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

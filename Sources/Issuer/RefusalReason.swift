@@ -1,0 +1,59 @@
+/// Every reason for which the issuer refuses, with the stable name that callers and the audit log see.
+package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
+    // The request cannot be read.
+    case malformedJSON = "malformed_json"
+    case duplicateMember = "duplicate_member"
+    case unknownMember = "unknown_member"
+    case memberMissing = "member_missing"
+    case wrongType = "wrong_type"
+    case outOfRange = "out_of_range"
+    case tooMany = "too_many"
+    case bodyNotEmpty = "body_not_empty"
+    case malformedForm = "malformed_form"
+    case unknownParameter = "unknown_parameter"
+    case repeatedParameter = "repeated_parameter"
+    case unsupportedParameter = "unsupported_parameter"
+    case unsupportedGrantType = "unsupported_grant_type"
+    case unsupportedTokenType = "unsupported_token_type"
+
+    // The facts do not hold together.
+    case factMissing = "fact_missing"
+    case factInvalid = "fact_invalid"
+    case factTooLong = "fact_too_long"
+    case repositoryOwnerMismatch = "repository_owner_mismatch"
+    case workflowRefMismatch = "workflow_ref_mismatch"
+    case headRepositoryIDMissing = "head_repository_id_missing"
+    case headRepositoryMismatch = "head_repository_mismatch"
+    case immutableIDMissing = "immutable_id_missing"
+    case subjectTooLong = "subject_too_long"
+    case tokenTooLarge = "token_too_large"
+    case tokenNameInvalid = "token_name_invalid"
+    case patternInvalid = "pattern_invalid"
+    case nameInvalid = "name_invalid"
+
+    // The audience.
+    case audienceMissing = "audience_missing"
+    case audienceInvalid = "audience_invalid"
+    case audienceNotAllowed = "audience_not_allowed"
+    case audienceIsIssuer = "audience_is_issuer"
+    case audienceProfilesDisagree = "audience_profiles_disagree"
+
+    // The caller.
+    case credentialInvalid = "credential_invalid"
+    case repositoryNotAllowed = "repository_not_allowed"
+    case repositoryPinned = "repository_pinned"
+    case notOptedIn = "not_opted_in"
+    case fork
+    case runnerRevoked = "runner_revoked"
+
+    // The state of things.
+    case notFound = "not_found"
+    case alreadyExists = "already_exists"
+    case jobEnded = "job_ended"
+    case leaseLost = "lease_lost"
+    case referenceConflict = "reference_conflict"
+    case factAlreadySet = "fact_already_set"
+    case tokenAlreadyIssued = "token_already_issued"
+    case keyWithdrawn = "key_withdrawn"
+    case factsChanged = "facts_changed"
+}

@@ -1,0 +1,73 @@
+import JOSE
+
+/// The stored form of a ``KeyRing``: one JSON object. A document is written by this type and read back only whole.
+package enum KeyRingDocument {
+    private static let limits = JSONReader.Limits(
+        maximumBytes: 4_194_304,
+        maximumDepth: 8,
+        maximumMembers: 64,
+        maximumElements: 10_000
+    )
+
+    package static func write(_ ring: KeyRing) -> [UInt8] {
+        JSONObject([
+            ("version", .integer(ring.version)),
+            ("keys", .array(ring.keys.map { .object(write($0)) })),
+        ]).serialized
+    }
+
+    package static func read(_ bytes: [UInt8]) throws(KeyRingError) -> KeyRing {
+        guard let document = try? JSONReader.read(bytes, limits: limits), case .object(let ring) = document,
+            case .integer(let version)? = ring["version"], case .array(let values)? = ring["keys"]
+        else { throw .malformedDocument }
+        var keys: [SigningKey] = []
+        for value in values {
+            guard case .object(let members) = value, let key = read(members) else { throw .malformedDocument }
+            keys.append(key)
+        }
+        return KeyRing(version: version, keys: keys)
+    }
+
+    private static func write(_ key: SigningKey) -> JSONObject {
+        var object = JSONObject([
+            ("algorithm", .string(ByteString(key.algorithm.rawValue))),
+            ("state", .string(ByteString(key.state.rawValue))),
+            ("public", .object(key.publicKey.published)),
+            ("preparedAt", .integer(key.preparedAt.secondsSinceEpoch)),
+        ])
+        object["activatedAt"] = key.activatedAt.map { .integer($0.secondsSinceEpoch) }
+        object["retiringAt"] = key.retiringAt.map { .integer($0.secondsSinceEpoch) }
+        object["endedAt"] = key.endedAt.map { .integer($0.secondsSinceEpoch) }
+        object["sealed"] = key.sealedPrivateKey.map { .string(ByteString(Base64URL.encode($0.bytes))) }
+        return object
+    }
+
+    private static func read(_ object: JSONObject) -> SigningKey? {
+        guard case .string(let algorithmName)? = object["algorithm"],
+            let algorithm = SigningAlgorithm(rawValue: algorithmName.string),
+            case .string(let stateName)? = object["state"], let state = KeyState(rawValue: stateName.string),
+            case .object(let publicObject)? = object["public"], let publicKey = try? JWK(parsing: publicObject),
+            let preparedAt = date(object["preparedAt"])
+        else { return nil }
+        return SigningKey(
+            publicKey: publicKey,
+            algorithm: algorithm,
+            sealed: sealed(object["sealed"]),
+            state: state,
+            preparedAt: preparedAt,
+            activatedAt: date(object["activatedAt"]),
+            retiringAt: date(object["retiringAt"]),
+            endedAt: date(object["endedAt"])
+        )
+    }
+
+    private static func date(_ value: JSONValue?) -> NumericDate? {
+        guard case .integer(let seconds)? = value else { return nil }
+        return NumericDate(secondsSinceEpoch: seconds)
+    }
+
+    private static func sealed(_ value: JSONValue?) -> SealedSecret? {
+        guard case .string(let text)? = value, let bytes = try? Base64URL.decode(text.bytes) else { return nil }
+        return SealedSecret(bytes: bytes)
+    }
+}

@@ -1,0 +1,14 @@
+package import JOSE
+
+/// Why a key ring cannot be changed or read as asked.
+package enum KeyRingError: Error, Hashable, Sendable {
+    case keyExists(ByteString)
+    case noSuchKey(ByteString)
+    case wrongState(ByteString, KeyState)
+    /// The stored document is not one that this version wrote.
+    case malformedDocument
+    /// No key signs with this algorithm.
+    case noActiveKey(SigningAlgorithm)
+    /// The sealed private half does not open, or is not the half of the published key.
+    case privateKeyUnusable(ByteString)
+}

@@ -1,0 +1,47 @@
+package import JOSE
+
+/// A key pair with a state. The private half is sealed; only a ``KeySealer`` opens it.
+package struct SigningKey: Hashable, Sendable {
+    /// The `kid`: RFC 7638 thumbprint of the public half, so it is derived and never used twice.
+    package let kid: ByteString
+    package let algorithm: SigningAlgorithm
+    package let publicKey: JWK
+    /// The sealed private half; nil once the key can never sign again.
+    package internal(set) var sealedPrivateKey: SealedSecret?
+    package internal(set) var state: KeyState
+    package let preparedAt: NumericDate
+    package internal(set) var activatedAt: NumericDate?
+    package internal(set) var retiringAt: NumericDate?
+    package internal(set) var endedAt: NumericDate?
+
+    /// A new key, published from `preparedAt` and not yet signing.
+    package init(publicKey: JWK, algorithm: SigningAlgorithm, sealed: SealedSecret, preparedAt: NumericDate) {
+        self.kid = publicKey.thumbprint
+        self.algorithm = algorithm
+        self.publicKey = publicKey
+        self.sealedPrivateKey = sealed
+        self.state = .prepared
+        self.preparedAt = preparedAt
+    }
+
+    init(
+        publicKey: JWK,
+        algorithm: SigningAlgorithm,
+        sealed: SealedSecret?,
+        state: KeyState,
+        preparedAt: NumericDate,
+        activatedAt: NumericDate?,
+        retiringAt: NumericDate?,
+        endedAt: NumericDate?
+    ) {
+        self.kid = publicKey.thumbprint
+        self.algorithm = algorithm
+        self.publicKey = publicKey
+        self.sealedPrivateKey = sealed
+        self.state = state
+        self.preparedAt = preparedAt
+        self.activatedAt = activatedAt
+        self.retiringAt = retiringAt
+        self.endedAt = endedAt
+    }
+}

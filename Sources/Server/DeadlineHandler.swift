@@ -1,0 +1,91 @@
+import NIOCore
+
+/// Bounds every phase of a connection: waiting for a request, its head, its body, its answer.
+///
+/// Sits before the decoder, so that a single byte already counts; ``ConnectionHandler`` tells it of the phases by
+/// outbound events.
+final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What a connection is waiting for.
+    enum Phase: Sendable {
+        case firstHead
+        case nextRequest
+        case head
+        case body
+        case answer
+    }
+
+    /// Sent outbound when the peer has taken the whole answer.
+    struct AnswerTaken: Sendable {}
+
+    /// Sent inbound when a bound is exceeded.
+    enum Exceeded: Sendable {
+        case time(Phase)
+        /// The decoder bounds the header lines, not the request line.
+        case headSize
+    }
+
+    private let limits: RequestLimits
+    private var phase = Phase.firstHead
+    private var timer: Scheduled<Void>?
+    private var headBytes = 0
+
+    init(limits: RequestLimits) {
+        self.limits = limits
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        enter(.firstHead, context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if phase == .nextRequest { enter(.head, context) }
+        if phase == .head || phase == .firstHead {
+            if headBytes > limits.headers + limits.headerLine {
+                return context.fireUserInboundEventTriggered(Exceeded.headSize)
+            }
+            headBytes += unwrapInboundIn(data).readableBytes
+        }
+        context.fireChannelRead(data)
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        switch event {
+        case let next as Phase: enter(next, context)
+        case is AnswerTaken: if phase == .answer { enter(.nextRequest, context) }
+        default: return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        promise?.succeed(())
+    }
+
+    private func enter(_ next: Phase, _ context: ChannelHandlerContext) {
+        phase = next
+        headBytes = 0
+        timer?.cancel()
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: allowance(next)) {
+            context.fireUserInboundEventTriggered(Exceeded.time(next))
+        }
+    }
+
+    private func allowance(_ phase: Phase) -> TimeAmount {
+        switch phase {
+        case .firstHead, .head: limits.headDeadline
+        case .nextRequest: limits.idleDeadline
+        case .body: limits.bodyDeadline
+        case .answer: limits.answerDeadline
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Issuer
+import NIOHTTP1
+
+extension ErrorResponse {
+    static func row(_ reason: RefusalReason) -> Row {
+        switch reason {
+        case .malformedJSON: bad("the body must be one JSON object in UTF-8 (RFC 8259)")
+        case .duplicateMember: bad("a member of the JSON object is given twice")
+        case .unknownMember: bad("this member is not known here; check its spelling")
+        case .memberMissing: bad("this member is required")
+        case .wrongType: bad("this value has the wrong JSON type")
+        case .outOfRange: bad("this value is outside its range")
+        case .tooMany: bad("there are more of these than are accepted")
+        case .bodyNotEmpty: bad("this request takes no body")
+        case .malformedForm: bad("the parameters are not application/x-www-form-urlencoded")
+        case .unknownParameter: bad("this parameter is not known here; check its spelling")
+        case .repeatedParameter: bad("this parameter may be given only once")
+        case .unsupportedParameter: bad("this parameter is not supported; leave it out")
+        case .unsupportedGrantType:
+            Row(
+                .badRequest,
+                "unsupported_grant_type",
+                "grant_type must be urn:ietf:params:oauth:grant-type:token-exchange"
+            )
+        case .unsupportedTokenType: bad("this token type is not supported here")
+        case .factMissing: bad("this fact is required and must not be empty")
+        case .factInvalid: bad("this fact holds a byte or a form that is not accepted")
+        case .factTooLong: bad("this fact is too long")
+        case .repositoryOwnerMismatch: bad("repository_owner must be the part of repository before its first slash")
+        case .workflowRefMismatch: bad("workflow_ref must begin with the repository and a slash")
+        case .headRepositoryIDMissing: bad("a pull request must say by id where its code comes from")
+        case .headRepositoryMismatch: bad("head_repository must be the repository when their ids are the same")
+        case .immutableIDMissing: bad("the immutable subject needs this id, of letters, digits, - and _")
+        case .subjectTooLong: bad("the subject of this job would be longer than 255 bytes; shorten its names")
+        case .tokenTooLarge: bad("a token of this job would be longer than 4096 bytes; shorten its facts")
+        case .tokenNameInvalid: bad("this is no name for a token's variable, or it is taken")
+        case .patternInvalid: bad("a pattern is owner/name with a literal owner, as acme/* or acme/widgets")
+        case .nameInvalid: bad("this name is not accepted")
+        case .audienceMissing: Row(.badRequest, "invalid_request", "say with audience who the token is for")
+        case .audienceInvalid:
+            Row(
+                .badRequest,
+                "invalid_request",
+                "an audience is 1 to 255 printable ASCII characters without a space, given once"
+            )
+        case .audienceNotAllowed:
+            Row(.forbidden, "invalid_target", "the registration of this job does not name this audience")
+        case .audienceIsIssuer: Row(.forbidden, "invalid_target", "no token is issued for the issuer itself")
+        case .audienceProfilesDisagree:
+            Row(
+                .forbidden,
+                "invalid_target",
+                "these audiences are configured with different algorithms; ask for each by itself"
+            )
+        case .credentialInvalid: Row(.unauthorized, "invalid_token", "the credential is not known or no longer valid")
+        case .repositoryNotAllowed:
+            Row(.forbidden, "access_denied", "this runner may not speak for this repository; see jobsworth runner add")
+        case .repositoryPinned:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the repository is pinned to another name or id; see jobsworth repository forget"
+            )
+        case .notOptedIn:
+            Row(.forbidden, "access_denied", "the job was registered without the permission id-token: write")
+        case .fork: Row(.forbidden, "access_denied", "the job comes from a fork, and no policy rule names forks")
+        case .runnerRevoked: Row(.forbidden, "access_denied", "the runner was revoked")
+        case .notFound: Row(.notFound, "invalid_request", "there is no such thing here")
+        case .alreadyExists: conflict("it exists already")
+        case .jobEnded: conflict("the job has ended")
+        case .leaseLost: conflict("the job has ended: no heartbeat came in time")
+        case .referenceConflict: conflict("another registration has this reference")
+        case .factAlreadySet: conflict("this fact is set already, to another value")
+        case .tokenAlreadyIssued: conflict("facts can be set only before the first token")
+        case .keyWithdrawn, .factsChanged:
+            Row(.serviceUnavailable, "temporarily_unavailable", "keys or facts changed meanwhile; try again")
+        }
+    }
+
+    static func row(_ fault: RequestFault) -> Row {
+        switch fault {
+        case .malformedRequest: bad("the request is not HTTP/1.1 as RFC 9112 has it")
+        case .ambiguousFraming: bad("the length of the body is stated twice")
+        case .hostMissing: bad("there must be exactly one Host header")
+        case .headersTooLarge: refused(.requestHeaderFieldsTooLarge, "the headers are too large or too many")
+        case .targetTooLong: refused(.uriTooLong, "the request target is longer than 8192 bytes")
+        case .bodyTooLarge: refused(.payloadTooLarge, "the body is larger than 65536 bytes")
+        case .tooSlow: refused(.requestTimeout, "the request took too long to arrive")
+        case .unsupportedMediaType: refused(.unsupportedMediaType, "this Content-Type is not accepted here")
+        case .unsupportedEncoding: refused(.unsupportedMediaType, "a Content-Encoding is not accepted")
+        case .repeatedAuthorization: bad("there must be exactly one Authorization header")
+        case .pathNotFound: refused(.notFound, "there is nothing at this path")
+        case .methodNotAllowed: refused(.methodNotAllowed, "this method is not answered here; see the Allow header")
+        case .tooManyRequests: Row(.tooManyRequests, "temporarily_unavailable", "too much is under way; try again")
+        case .internalError: Row(.internalServerError, "server_error", "something failed here; it is in the log")
+        }
+    }
+
+    private static func bad(_ sentence: String) -> Row { refused(.badRequest, sentence) }
+    private static func conflict(_ sentence: String) -> Row { refused(.conflict, sentence) }
+    private static func refused(_ status: HTTPResponseStatus, _ sentence: String) -> Row {
+        Row(status, "invalid_request", sentence)
+    }
+}

@@ -1,0 +1,109 @@
+import Issuer
+import JOSE
+import NIOHTTP1
+
+/// The one table from what went wrong to what the caller sees. Each row: the status, OAuth's code (RFC 6749 §5.2,
+/// RFC 6750 §3.1, RFC 8693 §2.2.2) and a sentence that says how to mend it.
+enum ErrorResponse {
+    struct Row: Sendable {
+        let status: HTTPResponseStatus
+        let code: String
+        let sentence: String
+
+        init(_ status: HTTPResponseStatus, _ code: String, _ sentence: String) {
+            self.status = status
+            self.code = code
+            self.sentence = sentence
+        }
+    }
+
+    /// Where the answer goes: the token exchange of RFC 8693 has statuses of its own.
+    enum Route: Sendable {
+        case jobs
+        case idToken
+        case tokenExchange
+    }
+
+    static func response(to error: IssuanceError, at route: Route) -> PlaneResponse {
+        switch error {
+        case .refused(let refusal): return response(to: refusal, at: route)
+        case .unauthenticated: return unauthenticated(at: route)
+        case .store(.unavailable): return unavailable("the store cannot be written now; try again", "store_unavailable")
+        case .store(.overloaded):
+            // Clients of the id-token URL retry 503, not 429.
+            guard route == .jobs else { return unavailable("too much is under way; try again", "overloaded") }
+            return response(to: .tooManyRequests)
+        case .noSigningKey: return unavailable("no key can sign now; try again", "no_signing_key")
+        }
+    }
+
+    static func response(to refusal: Refusal, at route: Route) -> PlaneResponse {
+        var row = row(refusal.reason)
+        // RFC 8693 §2.2.2: every refusal of a token exchange is a 400.
+        if route == .tokenExchange && row.status != .serviceUnavailable {
+            row = Row(.badRequest, row.code == "access_denied" ? "invalid_request" : row.code, row.sentence)
+        }
+        return response(row, reason: refusal.reason.rawValue, about: refusal.about)
+    }
+
+    /// One body for every reason: who guesses learns nothing.
+    static func unauthenticated(at route: Route) -> PlaneResponse {
+        if route == .tokenExchange {
+            return response(
+                Row(.badRequest, "invalid_request", "the subject_token is not the request token of a running job"),
+                reason: RefusalReason.credentialInvalid.rawValue
+            )
+        }
+        var answer = response(
+            Row(
+                .unauthorized,
+                "invalid_token",
+                "the credential is not known or no longer valid; the job may have ended"
+            ),
+            reason: RefusalReason.credentialInvalid.rawValue
+        )
+        answer.headers.add(name: "WWW-Authenticate", value: "Bearer error=\"invalid_token\"")
+        return answer
+    }
+
+    static func methodNotAllowed(allowed: String) -> PlaneResponse {
+        var answer = response(to: .methodNotAllowed)
+        answer.headers.add(name: "Allow", value: allowed)
+        return answer
+    }
+
+    static func response(to fault: RequestFault) -> PlaneResponse {
+        var answer = response(row(fault), reason: fault.rawValue)
+        if fault == .tooManyRequests { answer.headers.add(name: "Retry-After", value: "1") }
+        return answer
+    }
+
+    private static func unavailable(_ sentence: String, _ reason: String) -> PlaneResponse {
+        var answer = response(Row(.serviceUnavailable, "temporarily_unavailable", sentence), reason: reason)
+        answer.headers.add(name: "Retry-After", value: "1")
+        return answer
+    }
+
+    private static func response(_ row: Row, reason: String, about: ByteString = "") -> PlaneResponse {
+        let sentence = ByteString(row.sentence) + (about.isEmpty ? "" : ": " + printable(about))
+        return .json(
+            JSONObject([
+                ("error", .string(ByteString(row.code))),
+                ("reason", .string(ByteString(reason))),
+                ("error_description", .string(sentence)),
+                ("message", .string(sentence)),
+            ]),
+            status: row.status
+        )
+    }
+
+    /// RFC 6749 §5.2 allows no quote, no backslash and nothing beyond ASCII in a description.
+    private static func printable(_ text: ByteString) -> ByteString {
+        ByteString(
+            text.bytes.prefix(80).map { byte in
+                (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+                    ? byte : UInt8(ascii: "?")
+            }
+        )
+    }
+}

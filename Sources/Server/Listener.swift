@@ -1,0 +1,114 @@
+import CLinux
+import Foundation
+import Logging
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+
+/// One listening socket and its connections, as a service: it stops accepting, lets what is under way finish, and is
+/// gone within the drain time.
+package struct Listener: Service {
+    private let address: ListenAddress
+    private let plane: any Plane
+    private let limits: RequestLimits
+    private let load: ServerLoad
+    private let tls: TLSIdentity?
+    private let bound: @Sendable () -> Void
+
+    /// - Parameter bound: called when the socket accepts connections.
+    package init(
+        address: ListenAddress,
+        plane: any Plane,
+        limits: RequestLimits = RequestLimits(),
+        load: ServerLoad,
+        tls: TLSIdentity? = nil,
+        bound: @escaping @Sendable () -> Void = {}
+    ) {
+        self.address = address
+        self.plane = plane
+        self.limits = limits
+        self.load = load
+        self.tls = tls
+        self.bound = bound
+    }
+
+    package func run() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let quiescing = ServerQuiescingHelper(group: group)
+        let channel = try await bind(group, quiescing)
+        bound()
+        let drained = group.any().makePromise(of: Void.self)
+        await withGracefulShutdownHandler {
+            try? await channel.closeFuture.get()
+        } onGracefulShutdown: {
+            quiescing.initiateShutdown(promise: drained)
+        }
+        if !Task.isShuttingDownGracefully { drained.succeed(()) }
+        try await drained.futureResult.get()
+        removeSocket()
+    }
+
+    private func bind(
+        _ group: MultiThreadedEventLoopGroup,
+        _ quiescing: ServerQuiescingHelper
+    ) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
+                }
+            }
+            .childChannelInitializer { configure($0) }
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+        switch address {
+        case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
+        case .unix(let path):
+            let channel = try await bootstrap.bind(unixDomainSocketPath: UnixSocketPath.short(path)).get()
+            chmod(path, 0o600)
+            return channel
+        }
+    }
+
+    private func configure(_ channel: any Channel) -> EventLoopFuture<Void> {
+        guard load.connect() else { return channel.close() }
+        channel.closeFuture.whenComplete { _ in load.disconnect() }
+        return channel.eventLoop.makeCompletedFuture {
+            if case .unix = address { try PeerCredentials.requireOwner(of: channel) }
+            let pipeline = channel.pipeline.syncOperations
+            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
+            try pipeline.addHandler(DeadlineHandler(limits: limits))
+            try pipeline.addHandler(HTTPResponseEncoder())
+            try pipeline.addHandler(
+                ByteToMessageHandler(
+                    HTTPRequestDecoder(
+                        leftOverBytesStrategy: .dropBytes,
+                        limitConfiguration: limits.decoder
+                    )
+                )
+            )
+            try pipeline.addHandler(HTTPServerPipelineHandler())
+            try pipeline.addHandler(
+                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil)
+            )
+        }
+    }
+
+    private func removeSocket() {
+        if case .unix(let path) = address { unlink(path) }
+    }
+}
+
+extension RequestLimits {
+    fileprivate var decoder: NIOHTTPDecoderLimitConfiguration {
+        var configuration = NIOHTTPDecoderLimitConfiguration()
+        configuration.maxHeaderFieldSize = headerLine
+        configuration.maxHeaderListSize = headers
+        configuration.maxHeaderFieldCount = headerCount
+        return configuration
+    }
+}

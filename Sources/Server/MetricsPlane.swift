@@ -1,0 +1,46 @@
+import JOSE
+import NIOHTTP1
+
+/// Liveness, readiness and metrics, read-only, on a listener of their own.
+package struct MetricsPlane: Plane {
+    private let metrics: ServerMetrics
+    private let readiness: Readiness
+    private let liveJobs: @Sendable () -> Int
+
+    package init(metrics: ServerMetrics, readiness: Readiness, liveJobs: @escaping @Sendable () -> Int) {
+        self.metrics = metrics
+        self.readiness = readiness
+        self.liveJobs = liveJobs
+    }
+
+    package func answer(_ request: PlaneRequest) async -> PlaneResponse {
+        guard ["/livez", "/readyz", "/metrics"].contains(request.path) else {
+            return ErrorResponse.response(to: .pathNotFound)
+        }
+        guard request.method == .GET || request.method == .HEAD else {
+            return ErrorResponse.methodNotAllowed(allowed: "GET, HEAD")
+        }
+        switch request.path {
+        case "/livez": return text("alive\n")
+        case "/readyz":
+            return readiness.isReady ? text("ready\n") : text("not ready\n", status: .serviceUnavailable)
+        default:
+            return text(
+                metrics.exposition(liveJobs: liveJobs(), isReady: readiness.isReady),
+                type: "text/plain; version=0.0.4; charset=utf-8"
+            )
+        }
+    }
+
+    private func text(
+        _ text: String,
+        status: HTTPResponseStatus = .ok,
+        type: String = "text/plain; charset=utf-8"
+    ) -> PlaneResponse {
+        PlaneResponse(
+            status: status,
+            headers: ["Content-Type": type, "Cache-Control": "no-store"],
+            body: Array(text.utf8)
+        )
+    }
+}

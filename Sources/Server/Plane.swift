@@ -1,0 +1,35 @@
+/// What answers on a listener.
+package protocol Plane: Sendable {
+    /// An answer that is there already, given on the event loop; nil where there must be waited for one.
+    func answerAtOnce(_ request: PlaneRequest) -> PlaneResponse?
+    func answer(_ request: PlaneRequest) async -> PlaneResponse
+    /// The answer to a request that could not be read.
+    func answer(_ fault: RequestFault) -> PlaneResponse
+}
+
+extension Plane {
+    package func answerAtOnce(_ request: PlaneRequest) -> PlaneResponse? { nil }
+
+    package func answer(_ fault: RequestFault) -> PlaneResponse {
+        ErrorResponse.response(to: fault)
+    }
+}
+
+/// Several planes on one listener: the first that has an answer gives it.
+package struct PlaneSwitch: Plane {
+    package let publicPlane: PublicPlane
+    package let runnerPlane: RunnerPlane
+
+    package init(publicPlane: PublicPlane, runnerPlane: RunnerPlane) {
+        self.publicPlane = publicPlane
+        self.runnerPlane = runnerPlane
+    }
+
+    package func answerAtOnce(_ request: PlaneRequest) -> PlaneResponse? {
+        publicPlane.document(for: request)
+    }
+
+    package func answer(_ request: PlaneRequest) async -> PlaneResponse {
+        await runnerPlane.answer(request)
+    }
+}

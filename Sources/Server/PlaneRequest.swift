@@ -1,0 +1,23 @@
+package import JOSE
+package import NIOHTTP1
+
+/// One whole request: its head within the limits, its body read to the end.
+package struct PlaneRequest: Sendable {
+    package let method: HTTPMethod
+    /// The path's bytes as they came: nothing decoded, nothing normalised.
+    package let path: ByteString
+    /// What follows the first `?`, undecoded; nil without one.
+    package let query: ByteString?
+    package let headers: HTTPHeaders
+    package let body: [UInt8]
+
+    package init(head: HTTPRequestHead, body: [UInt8]) {
+        let target = Array(head.uri.utf8)
+        let mark = target.firstIndex(of: UInt8(ascii: "?"))
+        method = head.method
+        path = ByteString(target[..<(mark ?? target.endIndex)])
+        query = mark.map { ByteString(target[($0 + 1)...]) }
+        headers = head.headers
+        self.body = body
+    }
+}

@@ -1,0 +1,28 @@
+package import JOSE
+package import NIOHTTP1
+
+/// One whole answer.
+package struct PlaneResponse: Sendable {
+    package var status: HTTPResponseStatus
+    package var headers: HTTPHeaders
+    package var body: [UInt8]
+
+    package init(status: HTTPResponseStatus, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// A JSON answer that nobody may keep (RFC 6749 §5.1).
+    package static func json(_ object: JSONObject, status: HTTPResponseStatus = .ok) -> PlaneResponse {
+        PlaneResponse(
+            status: status,
+            headers: ["Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"],
+            body: object.serialized
+        )
+    }
+
+    package static var noContent: PlaneResponse {
+        PlaneResponse(status: .noContent, headers: ["Cache-Control": "no-store"])
+    }
+}

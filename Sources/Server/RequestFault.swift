@@ -1,0 +1,27 @@
+/// Why a request was refused before anybody looked at what it asks for.
+package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
+    case malformedRequest = "malformed_request"
+    case ambiguousFraming = "ambiguous_framing"
+    case hostMissing = "host_missing"
+    case headersTooLarge = "headers_too_large"
+    case targetTooLong = "target_too_long"
+    case bodyTooLarge = "body_too_large"
+    case tooSlow = "too_slow"
+    case unsupportedMediaType = "unsupported_media_type"
+    case unsupportedEncoding = "unsupported_encoding"
+    case repeatedAuthorization = "repeated_authorization"
+    case pathNotFound = "path_not_found"
+    case methodNotAllowed = "method_not_allowed"
+    case tooManyRequests = "too_many_requests"
+    case internalError = "internal_error"
+
+    /// Where the next request would begin is in doubt, so there is none on this connection.
+    var closesConnection: Bool {
+        switch self {
+        case .malformedRequest, .ambiguousFraming, .hostMissing, .headersTooLarge, .targetTooLong, .bodyTooLarge,
+            .tooSlow:
+            true
+        default: false
+        }
+    }
+}

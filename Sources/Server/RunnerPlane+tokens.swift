@@ -1,0 +1,68 @@
+import Issuer
+import JOSE
+import Keys
+import NIOHTTP1
+
+extension RunnerPlane {
+    /// GitHub's shape: `GET …&audience=A` → `{"count":N,"value":"eyJ…"}`, in this order, for scripts cut it by position.
+    func gitHubToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
+        let job = try await job(id, request)
+        try request.requireEmptyBody()
+        let parameters = try request.parameters()
+        try parameters.refuseAllBut(["audience", "api-version"])
+        let audience = try Self.audience(parameters)
+        guard let audience else { throw Refusal(.audienceMissing, "audience") }
+        let token = try await issue(audience, for: job)
+        return .json(
+            JSONObject([("count", .integer(Int64(token.compact.count))), ("value", .string(token.compact))])
+        )
+    }
+
+    /// Azure Pipelines' shape: `POST` with an empty body → `{"oidcToken":"eyJ…"}`.
+    func azureToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
+        let job = try await job(id, request)
+        try request.requireEmptyBody()
+        let parameters = try request.parameters()
+        try parameters.refuseAllBut(["audience", "api-version", "serviceConnectionId"])
+        let audience = try Self.audience(parameters) ?? Audiences(["api://AzureADTokenExchange"])
+        let token = try await issue(audience, for: job)
+        return .json(JSONObject([("oidcToken", .string(token.compact))]))
+    }
+
+    /// Token exchange (RFC 8693): the request token is the subject token.
+    func exchange(_ request: PlaneRequest) async throws -> PlaneResponse {
+        try request.requireMediaType("application/x-www-form-urlencoded")
+        try request.refuseQuery()
+        let form = try TokenExchangeForm(parsing: request.body)
+        let job = try await authentication.liveJob(presenting: form.subjectToken, at: .now)
+        let token = try await issue(form.audiences, for: job)
+        return .json(
+            JSONObject([
+                ("access_token", .string(token.compact)),
+                ("issued_token_type", .string(form.requestedTokenType)),
+                ("token_type", .string("N_A")),
+                (
+                    "expires_in",
+                    .integer(token.prepared.expiresAt.secondsSinceEpoch - NumericDate.now.secondsSinceEpoch)
+                ),
+            ])
+        )
+    }
+
+    /// The live job of the request token, if the path names it: a foreign and an unknown id are the same 404.
+    private func job(_ id: JobID, _ request: PlaneRequest) async throws -> Job {
+        let job = try await authentication.liveJob(presenting: request.bearerToken(), at: .now)
+        guard job.id == id else { throw Refusal(.notFound) }
+        return job
+    }
+
+    private func issue(_ audiences: Audiences, for job: Job) async throws -> SignedToken {
+        let token = try await issuer.issue(TokenRequest(audiences: audiences), for: job, at: .now)
+        metrics.countToken(token.prepared.algorithm)
+        return token
+    }
+
+    private static func audience(_ parameters: FormParameters) throws -> Audiences? {
+        try parameters.single("audience").map { audience throws(Refusal) in try Audiences([audience]) }
+    }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import GRDB
+package import Issuer
+import JOSE
+package import Keys
+import Synchronization
+
+extension SQLiteStore: AuditLog {
+    package func commit(
+        _ permits: [AuditRecord],
+        of job: Job,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
+        let id = job.id
+        let revision = job.revision
+        return try await writer.write { [self] database in
+            let reason = try refusal(of: permits, job: id, revision: revision, at: now, in: database)
+            for permit in permits { try Self.append(reason.map(permit.denied) ?? permit, in: database) }
+            if reason == nil {
+                try database.cachedStatement(sql: "UPDATE job SET has_token = 1 WHERE id = ? AND has_token = 0")
+                    .execute(arguments: [Data(id.text.bytes)])
+            }
+            return reason
+        }
+    }
+
+    package func append(_ record: AuditRecord) async throws(StoreError) {
+        try await writer.write { try Self.append(record, in: $0) }
+    }
+
+    package func records(after sequence: Int64, limit: Int) async throws(StoreError) -> [StoredAuditRecord] {
+        try await writer.write { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT sequence, document, digest FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                arguments: [sequence, limit]
+            ).map { row in
+                StoredAuditRecord(
+                    sequence: row["sequence"],
+                    document: [UInt8](row["document"] as Data),
+                    digest: [UInt8](row["digest"] as Data)
+                )
+            }
+        }
+    }
+
+    static func append(_ record: AuditRecord, in database: Database) throws {
+        let last = try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1")
+        )
+        let previous = last.map { [UInt8]($0["digest"] as Data) } ?? AuditChain.beginning
+        let sequence = (last?["sequence"] as Int64? ?? 0) + 1
+        let document = record.document.serialized
+        let digest = AuditChain.digest(after: previous, sequence: sequence, document: document)
+        try database.cachedStatement(sql: "INSERT INTO audit (sequence, document, digest) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(document), Data(digest)])
+    }
+
+    /// Why the tokens may not leave after all, read in the transaction that would record them.
+    private func refusal(
+        of permits: [AuditRecord],
+        job: JobID,
+        revision: Int64,
+        at now: NumericDate,
+        in database: Database
+    ) throws -> RefusalReason? {
+        let row = try Row.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    SELECT job.revision, job.expires_at, job.lease_expires_at, job.ended_at, runner.revoked_at
+                    FROM job JOIN runner ON runner.id = job.runner WHERE job.id = ?
+                    """
+            ),
+            arguments: [Data(job.text.bytes)]
+        )
+        guard let row, row["ended_at"] as Int64? == nil, (row["expires_at"] as Int64) > now.secondsSinceEpoch else {
+            return .jobEnded
+        }
+        if let lease = row["lease_expires_at"] as Int64?, lease <= now.secondsSinceEpoch { return .leaseLost }
+        if row["revoked_at"] as Int64? != nil { return .runnerRevoked }
+        if row["revision"] as Int64 != revision { return .factsChanged }
+        return try withdrawnKey(permits, in: database)
+    }
+
+    func withdrawnKey(_ permits: [AuditRecord], in database: Database) throws -> RefusalReason? {
+        let active = try activeKids(in: database)
+        return permits.compactMap(\.kid).allSatisfy(active.contains) ? nil : .keyWithdrawn
+    }
+
+    /// The keys that sign by the stored ring, decoded once a version.
+    private func activeKids(in database: Database) throws -> Set<ByteString> {
+        let version = try Int64.fetchOne(database.cachedStatement(sql: "SELECT version FROM key_ring")) ?? 0
+        let known = activeKeys.withLock { $0 }
+        if known.version == version { return known.kids }
+        let kids = Set(try Self.ring(in: database).keys.filter { $0.state == .active }.map(\.kid))
+        activeKeys.withLock { $0 = ActiveKeys(version: version, kids: kids) }
+        return kids
+    }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import GRDB
+package import Issuer
+package import JOSE
+package import Keys
+import Synchronization
+
+extension SQLiteStore: JobStore {
+    package func job(_ id: JobID) async throws(StoreError) -> Job? {
+        if let live = liveJobs.withLock({ $0[id] }) { return live }
+        return try await writer.write { try Job.fetch(id, in: $0) }
+    }
+
+    package func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job? {
+        try await writer.write { try Job.fetch(runner: runner, reference: reference, in: $0) }
+    }
+
+    package func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome {
+        try await writer.write { [self] database in
+            if let refusal = try refusal(of: job, permits, in: database) {
+                if refusal == .refused(.runnerRevoked) {
+                    for permit in permits { try Self.append(permit.denied(.runnerRevoked), in: database) }
+                }
+                return refusal
+            }
+            try job.insert(hasToken: permits.contains { $0.jti != nil }, in: database)
+            for permit in permits { try Self.append(permit, in: database) }
+            return .registered
+        } committed: { [self] outcome in
+            if outcome == .registered { liveJobs.withLock { $0[job.id] = job } }
+        }
+    }
+
+    package func setFacts(
+        _ facts: JobFacts,
+        of job: Job,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
+        let changed = job.changing(facts: facts, revision: job.revision + 1)
+        return try await writer.write { database in
+            guard let stored = try Job.fetch(job.id, in: database), stored.end(at: now) == nil else { return .jobEnded }
+            guard stored.revision == job.revision else { return .factsChanged }
+            let hasToken = try Bool.fetchOne(
+                database,
+                sql: "SELECT has_token FROM job WHERE id = ?",
+                arguments: [Data(job.id.text.bytes)]
+            )
+            guard hasToken == false else { return .tokenAlreadyIssued }
+            if let reason = try Self.pin(facts, at: now, in: database) { return reason }
+            try database.execute(
+                sql: "UPDATE job SET facts = ?, revision = ? WHERE id = ?",
+                arguments: [Data(facts.document.serialized), changed.revision, Data(job.id.text.bytes)]
+            )
+            return nil
+        } committed: { [self] reason in
+            if reason == nil { liveJobs.withLock { jobs in if jobs[job.id] != nil { jobs[job.id] = changed } } }
+        }
+    }
+
+    package func extendLease(
+        of id: JobID,
+        to leaseExpiresAt: NumericDate,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
+        try await writer.write { database in
+            guard let stored = try Job.fetch(id, in: database), stored.end(at: now) == nil else { return .jobEnded }
+            try database.execute(
+                sql: "UPDATE job SET lease_expires_at = ? WHERE id = ?",
+                arguments: [leaseExpiresAt.secondsSinceEpoch, Data(id.text.bytes)]
+            )
+            return nil
+        } committed: { [self] reason in
+            guard reason == nil else { return }
+            liveJobs.withLock { $0[id] = $0[id]?.changing(leaseExpiresAt: leaseExpiresAt) }
+        }
+    }
+
+    package func end(_ id: JobID, at now: NumericDate) async throws(StoreError) {
+        try await writer.write { database in
+            guard let job = try Job.fetch(id, in: database), job.end == nil else { return }
+            try Self.markEnded(job, job.end(at: now) ?? JobEnd(reason: .ended, at: now), at: now, in: database)
+        } committed: { [self] in
+            liveJobs.withLock { $0[id] = nil }
+        }
+    }
+
+    package func endLapsedJobs(at now: NumericDate) async throws(StoreError) -> Int {
+        try await writer.write { database in
+            let jobs = try Job.fetchAll(
+                "ended_at IS NULL AND (expires_at <= ?1 OR lease_expires_at <= ?1) LIMIT 1000",
+                arguments: [now.secondsSinceEpoch],
+                in: database
+            )
+            for job in jobs { if let end = job.end(at: now) { try Self.markEnded(job, end, at: now, in: database) } }
+            return jobs.map(\.id)
+        } committed: { [self] ended in
+            liveJobs.withLock { jobs in for id in ended { jobs[id] = nil } }
+        }.count
+    }
+
+    private func refusal(
+        of job: Job,
+        _ permits: [AuditRecord],
+        in database: Database
+    ) throws -> RegistrationOutcome? {
+        let isLive = try Bool.fetchOne(
+            database.cachedStatement(sql: "SELECT 1 FROM runner WHERE id = ? AND revoked_at IS NULL"),
+            arguments: [job.runner]
+        )
+        guard isLive != nil else { return .refused(.runnerRevoked) }
+        if let reference = job.registration.reference,
+            let known = try Job.fetch(runner: job.runner, reference: reference, in: database)
+        {
+            return .referenceTaken(known)
+        }
+        if let reason = try withdrawnKey(permits, in: database) { return .refused(reason) }
+        return try Self.pin(job.facts, at: job.registeredAt, in: database).map { .refused($0) }
+    }
+
+    private static func markEnded(_ job: Job, _ end: JobEnd, at now: NumericDate, in database: Database) throws {
+        try database.cachedStatement(sql: "UPDATE job SET ended_at = ?, end_reason = ? WHERE id = ?")
+            .execute(arguments: [end.at.secondsSinceEpoch, end.reason.rawValue, Data(job.id.text.bytes)])
+        let record = AuditRecord(
+            at: now,
+            operation: .jobEnd,
+            decision: .permit,
+            reason: ByteString(end.reason.rawValue),
+            runner: job.runnerName,
+            job: job.id,
+            repository: job.facts.repository.name
+        )
+        try append(record, in: database)
+    }
+}

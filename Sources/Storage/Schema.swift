@@ -1,0 +1,67 @@
+import GRDB
+
+/// The tables. A migration that was released is never edited; the next one follows it.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE key_ring (
+                        one INTEGER PRIMARY KEY CHECK (one = 1),
+                        version INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    ) STRICT;
+
+                    CREATE TABLE sealed_secret (
+                        name BLOB PRIMARY KEY NOT NULL,
+                        sealed BLOB NOT NULL
+                    ) STRICT;
+
+                    CREATE TABLE runner (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        name BLOB NOT NULL,
+                        credential_digest BLOB NOT NULL UNIQUE,
+                        patterns BLOB NOT NULL,
+                        added_at INTEGER NOT NULL,
+                        revoked_at INTEGER
+                    ) STRICT;
+                    CREATE UNIQUE INDEX runner_live_name ON runner (name) WHERE revoked_at IS NULL;
+
+                    CREATE TABLE repository (
+                        name BLOB PRIMARY KEY NOT NULL,
+                        id BLOB NOT NULL UNIQUE,
+                        owner_id BLOB,
+                        pinned_at INTEGER NOT NULL
+                    ) STRICT;
+
+                    CREATE TABLE job (
+                        id BLOB PRIMARY KEY NOT NULL,
+                        runner INTEGER NOT NULL REFERENCES runner (id),
+                        reference BLOB,
+                        registration BLOB NOT NULL,
+                        facts BLOB NOT NULL,
+                        revision INTEGER NOT NULL,
+                        registered_at INTEGER NOT NULL,
+                        expires_at INTEGER NOT NULL,
+                        lease_expires_at INTEGER,
+                        has_token INTEGER NOT NULL DEFAULT 0,
+                        ended_at INTEGER,
+                        end_reason TEXT
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE UNIQUE INDEX job_reference ON job (runner, reference) WHERE reference IS NOT NULL;
+                    CREATE INDEX job_live_expiry ON job (expires_at) WHERE ended_at IS NULL;
+                    CREATE INDEX job_live_lease ON job (lease_expires_at)
+                        WHERE ended_at IS NULL AND lease_expires_at IS NOT NULL;
+
+                    CREATE TABLE audit (
+                        sequence INTEGER PRIMARY KEY,
+                        document BLOB NOT NULL,
+                        digest BLOB NOT NULL
+                    ) STRICT;
+                    """
+            )
+        }
+        return migrator
+    }
+}

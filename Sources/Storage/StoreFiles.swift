@@ -1,0 +1,40 @@
+import CLinux
+import Foundation
+import JOSE
+
+/// The files of a SQLite store: the database, its lock, its sealing key and, by default, its admin socket, side by
+/// side and readable by their owner only.
+package struct StoreFiles: Sendable {
+    package let database: String
+
+    package init(database: String) {
+        self.database = database
+    }
+
+    package var lock: String { database + ".lock" }
+    package var sealingKey: String { database + ".sealing-key" }
+    package var adminSocket: String { database + ".admin.sock" }
+
+    /// Makes the folder where there is none, and refuses one where SQLite's locks do not hold.
+    package func prepareFolder() throws {
+        umask(0o077)
+        let folder = (database as NSString).deletingLastPathComponent
+        let path = folder.isEmpty ? "." : folder
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw StoreFileError.system(path, "the folder cannot be made; check its parent's permissions")
+        }
+        var type = 0
+        if jobsworth_file_system_type(path, &type) == 0, Self.networkFileSystems.contains(type) {
+            throw StoreFileError.networkFileSystem(path)
+        }
+    }
+
+    /// NFS, SMB and CIFS, by their magic numbers.
+    private static let networkFileSystems: Set<Int> = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42]
+}

@@ -1,0 +1,43 @@
+import CLinux
+import Foundation
+
+/// Ownership of a SQLite store: an advisory lock on a file beside it, held as long as this value lives, gone with the
+/// process however it dies. The file says where the owner's admin socket is.
+package final class StoreLock: Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock.
+    ///
+    /// - Throws: ``StoreFileError/ownedByAnother(_:)`` while another process holds it.
+    package init(_ files: StoreFiles) throws {
+        descriptor = open(files.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw StoreFileError.system(files.lock, String(cString: strerror(errno))) }
+        switch jobsworth_lock_exclusively(descriptor) {
+        case 0: break
+        case EWOULDBLOCK:
+            close(descriptor)
+            throw StoreFileError.ownedByAnother(files.database)
+        case let code:
+            close(descriptor)
+            throw StoreFileError.system(files.lock, String(cString: strerror(code)))
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Writes where the owner listens for operator commands.
+    package func publish(adminSocket: String) {
+        let text = Array((adminSocket + "\n").utf8)
+        ftruncate(descriptor, 0)
+        _ = pwrite(descriptor, text, text.count, 0)
+    }
+
+    /// Where the owner said it listens; nil where it said nothing.
+    package static func adminSocket(of files: StoreFiles) -> String? {
+        guard let text = try? String(contentsOfFile: files.lock, encoding: .utf8) else { return nil }
+        let line = text.split(separator: "\n").first.map(String.init)
+        return line?.isEmpty == false ? line : nil
+    }
+}
