@@ -45,12 +45,12 @@ package struct CallerAuthentication: Sendable {
     /// The job whose request token this is, if it still lives; the attempt with a dead one is recorded.
     package func liveJob(presenting token: ByteString, at now: NumericDate) async throws(IssuanceError) -> Job {
         let job = try await job(presenting: token)
-        guard let end = job.end(at: now) else { return job }
+        guard job.end(at: now) != nil else { return job }
         let record = AuditRecord(
             at: now,
             operation: .token,
             decision: .deny,
-            reason: end.reason == .leaseLost ? "lease_lost" : "job_ended",
+            reason: ByteString(RefusalReason.jobEnded.rawValue),
             runner: job.runnerName,
             job: job.id,
             repository: job.facts.repository.name

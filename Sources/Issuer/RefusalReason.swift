@@ -50,7 +50,6 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case notFound = "not_found"
     case alreadyExists = "already_exists"
     case jobEnded = "job_ended"
-    case leaseLost = "lease_lost"
     case referenceConflict = "reference_conflict"
     case factAlreadySet = "fact_already_set"
     case tokenAlreadyIssued = "token_already_issued"

@@ -21,7 +21,9 @@ package struct ByteString: Hashable, Sendable {
         self.bytes = Array(bytes)
     }
 
-    /// The text as a `String`; bytes that are not UTF-8 become U+FFFD. For display, never for comparison.
+    /// The text as a `String`; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// For display, never for comparison.
     package var string: String { String(decoding: bytes, as: UTF8.self) }
 
     /// Whether there are no bytes.

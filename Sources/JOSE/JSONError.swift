@@ -1,6 +1,8 @@
 // Why a text was not read.
 
-/// Why bytes were refused as JSON. Nothing of a refused text is kept.
+/// Why bytes were refused as JSON.
+///
+/// Nothing of a refused text is kept.
 package enum JSONError: Error, Hashable, Sendable {
     /// More bytes than ``JSONReader/Limits/maximumBytes``.
     case tooLarge

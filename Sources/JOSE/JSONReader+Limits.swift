@@ -1,12 +1,16 @@
 // Bounds of what is read.
 
 extension JSONReader {
-    /// What a text may hold at most. Exceeding a limit is an error, never a truncation.
+    /// What a text may hold at most.
+    ///
+    /// Exceeding a limit is an error, never a truncation.
     package struct Limits: Hashable, Sendable {
         /// The most bytes of the whole text, whitespace included.
         package var maximumBytes: Int
 
-        /// The most arrays and objects around a value: 0 allows only scalars, 1 also `[1]`. Never more than 128 counts.
+        /// The most arrays and objects around a value: 0 allows only scalars, 1 also `[1]`.
+        ///
+        /// Never more than 128 counts.
         package var maximumDepth: Int
 
         /// The most members of one object.

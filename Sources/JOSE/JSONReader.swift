@@ -51,7 +51,9 @@ package struct JSONReader {
         }
     }
 
-    /// Reads one array or object a level deeper. The bound of 128 keeps recursion off the end of the stack.
+    /// Reads one array or object a level deeper.
+    ///
+    /// The bound of 128 keeps recursion off the end of the stack.
     private mutating func nested(
         _ read: (inout JSONReader) throws(JSONError) -> JSONValue
     ) throws(JSONError) -> JSONValue {

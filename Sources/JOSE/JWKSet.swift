@@ -14,7 +14,9 @@ package struct JWKSet: Hashable, Sendable {
     /// The most keys of a set that is read.
     package static let maximumKeys = 100
 
-    /// Creates a set of these keys. Keys that share a `kid` are all left out, and listed in ``rejected``.
+    /// Creates a set of these keys.
+    ///
+    /// Keys that share a `kid` are all left out, and listed in ``rejected``.
     package init(_ keys: [JWK]) {
         self.init(entries: keys.map { Entry(keyID: $0.keyID, outcome: .success($0)) })
     }
@@ -95,8 +97,9 @@ extension JWKSet {
             }
         }
 
-        /// Whether another key of the same `kid` cannot be used beside this entry. Entries that merely are not understood
-        /// may share one (RFC 7517 §4.5).
+        /// Whether another key of the same `kid` cannot be used beside this entry.
+        ///
+        /// Entries that merely are not understood may share one (RFC 7517 §4.5).
         var claimsKeyID: Bool {
             switch outcome {
             case .success, .failure(.privateMaterial), .failure(.symmetricKey): true

@@ -62,7 +62,9 @@ package struct PrivateSigningKey: Sendable {
         }
     }
 
-    /// The private key as DER `PrivateKeyInfo` (RFC 5208 §5). For sealing only: these bytes are never written or logged.
+    /// The private key as DER `PrivateKeyInfo` (RFC 5208 §5).
+    ///
+    /// For sealing only: these bytes are never written or logged.
     package var pkcs8DER: [UInt8] {
         switch backing {
         case .es256(let key): [UInt8](key.derRepresentation)

@@ -14,6 +14,7 @@ enum RSAModulus {
     /// Refuses a modulus of the wrong size, with small factors, with the ROCA fingerprint or with close primes.
     ///
     /// - Parameter bytes: The modulus, big-endian, without leading zero bytes.
+    /// - Throws: ``JWKError``, naming the first of these.
     static func check(_ bytes: [UInt8]) throws(JWKError) {
         // Size first: nothing below is done on numbers of more than 4096 bits.
         guard (256...512).contains(bytes.count), let first = bytes.first, first != 0 else {
@@ -31,8 +32,9 @@ enum RSAModulus {
         modulus.isEven || stride(from: 3, to: 752, by: 2).contains { modulus.remainder(dividingBy: $0) == 0 }
     }
 
-    /// Whether the modulus is a power of 65537 modulo every one of the primes (Nemec et al. 2017, §3.1). A sound modulus
-    /// is so once in about 2^27.
+    /// Whether the modulus is a power of 65537 modulo every one of the primes (Nemec and others 2017, §3.1).
+    ///
+    /// A sound modulus is so once in about 2^27.
     private static func hasROCAFingerprint(_ modulus: Magnitude) -> Bool {
         rocaPrimes.allSatisfy { isPowerOf65537(modulus.remainder(dividingBy: $0), modulo: $0) }
     }

@@ -5,7 +5,9 @@ package struct RejectedJWK: Hashable, Sendable {
     /// The entry's place in `keys`, from 0.
     package let position: Int
 
-    /// The entry's `kid`, if it has one of at most ``JWK/maximumKeyIDBytes`` bytes. Untrusted text.
+    /// The entry's `kid`, if it has one of at most ``JWK/maximumKeyIDBytes`` bytes.
+    ///
+    /// Untrusted text.
     package let keyID: ByteString?
 
     /// Why it was left out.

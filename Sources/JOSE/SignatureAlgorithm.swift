@@ -1,6 +1,8 @@
 // What can be verified. There is no symmetric algorithm and no `none` in this module.
 
-/// The signature algorithms that can be verified. The case names and raw values are the `alg` values.
+/// The signature algorithms that can be verified.
+///
+/// The case names and raw values are the `alg` values.
 package enum SignatureAlgorithm: String, Hashable, Sendable, CaseIterable {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
     case RS256

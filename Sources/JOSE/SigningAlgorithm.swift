@@ -1,6 +1,8 @@
 // What we sign with.
 
-/// The algorithms tokens are issued with (RFC 7518 §3.1). The case names and raw values are the `alg` values.
+/// The algorithms tokens are issued with (RFC 7518 §3.1).
+///
+/// The case names and raw values are the `alg` values.
 package enum SigningAlgorithm: String, Hashable, Sendable, CaseIterable {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3); our keys have 2048 bits.
     case RS256
@@ -18,7 +20,9 @@ package enum SigningAlgorithm: String, Hashable, Sendable, CaseIterable {
 }
 
 extension SigningAlgorithm: Comparable {
-    /// Orders as declared: RS256, then ES256. Published lists are in this order.
+    /// Orders as declared: RS256, then ES256.
+    ///
+    /// Published lists are in this order.
     package static func < (left: SigningAlgorithm, right: SigningAlgorithm) -> Bool {
         left == .RS256 && right == .ES256
     }

@@ -1,11 +1,15 @@
 // A token taken apart, before anything in it may be believed.
 
-/// A JWS in compact serialisation (RFC 7515 §7.1) that is well-formed. Nothing in it is verified.
+/// A JWS in compact serialisation (RFC 7515 §7.1) that is well-formed.
+///
+/// Nothing in it is verified.
 package struct UnverifiedToken: Sendable {
     /// The header's `alg`, one of those that can be verified; whether it is allowed is the verifier's decision.
     package let algorithm: SignatureAlgorithm
 
-    /// The header's `kid`, 1 to ``JWK/maximumKeyIDBytes`` bytes. Opaque: it is looked up, never interpreted.
+    /// The header's `kid`, 1 to ``JWK/maximumKeyIDBytes`` bytes.
+    ///
+    /// Opaque: it is looked up, never interpreted.
     package let keyID: ByteString?
 
     /// The decoded payload, any bytes.

@@ -1,6 +1,8 @@
 // Why a token was refused: for logs and for `token verify`, never for the one who presented it (RFC 8725, D28).
 
-/// Why a token was refused. The raw values are the stable reason codes.
+/// Why a token was refused.
+///
+/// The raw values are the stable reason codes.
 package enum VerificationError: String, Error, Hashable, Sendable, CaseIterable {
     /// Not three parts of strict base64url with exactly two dots (RFC 7515 §7.1).
     case malformedToken = "malformed_token"
@@ -68,7 +70,9 @@ package enum VerificationError: String, Error, Hashable, Sendable, CaseIterable 
     /// The stable code, in snake case.
     package var reason: String { rawValue }
 
-    /// One sentence for people. It never quotes the token.
+    /// One sentence for people.
+    ///
+    /// It never quotes the token.
     package var explanation: String {
         switch self {
         case .malformedToken: "The token is not three base64url parts joined by two dots."

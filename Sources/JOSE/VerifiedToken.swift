@@ -8,7 +8,9 @@ package struct VerifiedToken: Sendable {
     /// The verified payload, byte for byte.
     package let payload: [UInt8]
 
-    /// The claims, read from exactly ``payload``. Only `iss`, `aud`, `exp`, `iat` and `nbf` have been looked at.
+    /// The claims, read from exactly ``payload``.
+    ///
+    /// Only `iss`, `aud`, `exp`, `iat` and `nbf` have been looked at.
     package let claims: JSONObject
 
     /// For ``TokenVerifier`` alone; `package` code cannot call it.

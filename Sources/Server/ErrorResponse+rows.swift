@@ -68,7 +68,6 @@ extension ErrorResponse {
         case .notFound: Row(.notFound, "invalid_request", "there is no such thing here")
         case .alreadyExists: conflict("it exists already")
         case .jobEnded: conflict("the job has ended")
-        case .leaseLost: conflict("the job has ended: no heartbeat came in time")
         case .referenceConflict: conflict("another registration has this reference")
         case .factAlreadySet: conflict("this fact is set already, to another value")
         case .tokenAlreadyIssued: conflict("facts can be set only before the first token")

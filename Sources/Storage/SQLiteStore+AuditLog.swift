@@ -76,7 +76,7 @@ extension SQLiteStore: AuditLog {
         guard let row, row["ended_at"] as Int64? == nil, (row["expires_at"] as Int64) > now.secondsSinceEpoch else {
             return .jobEnded
         }
-        if let lease = row["lease_expires_at"] as Int64?, lease <= now.secondsSinceEpoch { return .leaseLost }
+        if let lease = row["lease_expires_at"] as Int64?, lease <= now.secondsSinceEpoch { return .jobEnded }
         if row["revoked_at"] as Int64? != nil { return .runnerRevoked }
         if row["revision"] as Int64 != revision { return .factsChanged }
         return try withdrawnKey(permits, in: database)

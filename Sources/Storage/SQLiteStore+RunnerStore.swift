@@ -35,9 +35,9 @@ extension SQLiteStore: RunnerStore {
                     Data(name.bytes), Data(digest.bytes), Data(Runner.write(patterns)), now.secondsSinceEpoch,
                 ]
             )
+            let id = database.lastInsertedRowID
             let record = AuditRecord(at: now, operation: .runnerAdd, decision: .permit, reason: "ok", runner: name)
             try Self.append(record, in: database)
-            let id = database.lastInsertedRowID
             return Runner(id: id, name: name, patterns: patterns, addedAt: now, revokedAt: nil)
         } committed: { [self] runner in
             if let runner { liveRunners.withLock { $0[digest] = runner } }
