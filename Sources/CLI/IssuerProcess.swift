@@ -28,9 +28,8 @@ struct IssuerProcess {
             sealingKeyFile: configuration.sealingKeyFile,
             logger: logger
         )
-        let ring = try await KeyRingBootstrap(store: opened.store, maker: KeyMaker(sealer: opened.sealer))
-            .completeRing(at: .now)
-        let keys = try SigningKeys(opening: ring, with: opened.sealer)
+        defer { opened.store.close() }
+        let keys = try await opened.signingKeys(at: .now)
         let requestTokens = try await opened.requestTokenKey()
         try await serve(opened, keys: keys, requestTokens: requestTokens)
     }
@@ -48,6 +47,7 @@ struct IssuerProcess {
         var services: [any Service] = [StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store)]
         let load = ServerLoad(maximumRequests: 4096, maximumConnections: Self.maximumConnections)
         let tls = try tlsIdentity()
+        services.append(HangupService(tls: tls))
         if let tls { services.append(tls) }
         services.append(try adminListener(desk, opened.lock))
         if let address = configuration.metrics {
@@ -75,6 +75,8 @@ struct IssuerProcess {
         group.maximumGracefulShutdownDuration = .seconds(30)
         do {
             try await ServiceGroup(configuration: group).run()
+        } catch let error as ListenerError {
+            throw CommandFailure.failed("cannot listen on \(error.address): \(error.reason); is another server there?")
         } catch {
             throw CommandFailure.failed("the issuer stopped: \(error)")
         }

@@ -17,14 +17,36 @@ struct OpenedStore {
             try files.prepareFolder()
             let lock = try StoreLock(files)
             let store = try SQLiteStore(path: files.database, logger: logger)
-            let isNew = try await store.keyRing().version == 0
-            let key = try SealingKeyFile.key(
-                at: sealingKeyFile ?? files.sealingKey,
-                mayCreate: isNew && sealingKeyFile == nil
-            )
-            return OpenedStore(lock: lock, store: store, sealer: try AESGCMKeySealer(keyEncryptionKey: key))
+            do {
+                return OpenedStore(lock: lock, store: store, sealer: try await sealer(store, files, sealingKeyFile))
+            } catch {
+                store.close()
+                throw error
+            }
         } catch let error as StoreFileError {
             throw error.failure
+        }
+    }
+
+    private static func sealer(
+        _ store: SQLiteStore,
+        _ files: StoreFiles,
+        _ sealingKeyFile: String?
+    ) async throws -> any KeySealer {
+        let isNew = try await store.keyRing().version == 0
+        let path = sealingKeyFile ?? files.sealingKey
+        let key = try SealingKeyFile.key(at: path, mayCreate: isNew && sealingKeyFile == nil)
+        return try AESGCMKeySealer(keyEncryptionKey: key)
+    }
+
+    /// The keys that sign, after what the ring lacks was made; a sealing key that opens nothing changes nothing.
+    func signingKeys(at now: NumericDate) async throws -> SigningKeys {
+        do {
+            _ = try SigningKeys(opening: try await store.keyRing(), with: sealer)
+            let ring = try await KeyRingBootstrap(store: store, maker: KeyMaker(sealer: sealer)).completeRing(at: now)
+            return try SigningKeys(opening: ring, with: sealer)
+        } catch KeyRingError.privateKeyUnusable {
+            throw CommandFailure.wrongConfiguration(Self.wrongSealingKey)
         }
     }
 

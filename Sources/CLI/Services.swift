@@ -3,6 +3,7 @@ import Keys
 import Server
 import ServiceLifecycle
 import Storage
+import UnixSignals
 
 /// Keeps the store open until everything that writes to it has stopped.
 struct StoreService: Service {
@@ -25,6 +26,17 @@ struct LapsedJobsService: Service {
                 _ = try? await jobs.endLapsedJobs(at: .now)
                 try? await Task.sleep(for: .seconds(1))
             }
+        }
+    }
+}
+
+/// SIGHUP reads the certificate again, and never ends the process.
+struct HangupService: Service {
+    let tls: TLSIdentity?
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            tls?.reloadIfChanged()
         }
     }
 }

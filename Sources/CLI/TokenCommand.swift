@@ -91,11 +91,11 @@ struct TokenCommand: AsyncParsableCommand {
 /// Where a token to be read comes from.
 private enum TokenSource {
     static func parse(_ argument: String?) throws(VerificationError) -> UnverifiedToken {
-        let bytes = argument.map { Array($0.utf8) } ?? (try? StandardStreams.read(limit: 65_536)) ?? []
-        let isWhite: (UInt8) -> Bool = { " \n\r\t".utf8.contains($0) }
-        return try UnverifiedToken(
-            parsing: Array(bytes.drop(while: isWhite).reversed().drop(while: isWhite).reversed())
-        )
+        if let argument { return try UnverifiedToken(parsing: Array(argument.utf8)) }
+        let bytes = (try? StandardStreams.read(limit: 65_536)) ?? []
+        // The end of the line is the terminal's; anything else would be another token.
+        let line = bytes.last == 0x0A ? bytes.dropLast() : bytes[...]
+        return try UnverifiedToken(parsing: Array(line.last == 0x0D ? line.dropLast() : line))
     }
 
     static func unverified(_ argument: String?) throws -> UnverifiedToken {

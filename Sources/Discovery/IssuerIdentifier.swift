@@ -18,7 +18,7 @@ package struct IssuerIdentifier: Hashable, Sendable {
         if split.hasUserinfo { throw .hasUserinfo }
         if rest.last == UInt8(ascii: "/") { throw .hasTrailingSlash }
         guard text.bytes.allSatisfy({ (0x21...0x7E).contains($0) }), Self.isPlainPath(rest) else { throw .pathNotPlain }
-        guard split.isPlain else { throw .hostNotPlain }
+        guard split.isPlain, Self.isPlainHost(split.origin.host) else { throw .hostNotPlain }
         switch split.origin.scheme {
         case "https": break
         case "http": if !split.origin.isLoopback { throw .httpBeyondLoopback }
@@ -34,9 +34,21 @@ package struct IssuerIdentifier: Hashable, Sendable {
         value + path
     }
 
+    /// A name or an IPv4 address in labels that are not empty, or an IPv6 address in brackets.
+    private static func isPlainHost(_ host: ByteString) -> Bool {
+        guard host.hasPrefix("[") else {
+            return host.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+                .allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isUnreserved) }
+        }
+        let address = host.bytes.dropFirst().dropLast()
+        return host.hasSuffix("]") && address.contains(UInt8(ascii: ":"))
+            && address.allSatisfy { "0123456789abcdef:.".utf8.contains($0) }
+    }
+
     /// Segments of unreserved characters only, none empty, none a dot: no two spellings of one path.
     private static func isPlainPath(_ path: [UInt8]) -> Bool {
-        guard !path.isEmpty else { return true }
+        guard let first = path.first else { return true }
+        guard first == UInt8(ascii: "/") else { return false }
         let segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
         return segments.allSatisfy { segment in
             !segment.isEmpty && !segment.elementsEqual([0x2E]) && !segment.elementsEqual([0x2E, 0x2E])

@@ -27,7 +27,7 @@ package struct URLOrigin: Hashable, Sendable {
         package let isPlain: Bool
     }
 
-    /// Splits an `http` or `https` URL; nil for anything else.
+    /// Splits a URL of any scheme that has an authority with a host; nil for anything else.
     package static func split(_ url: ByteString) -> Split? {
         guard let colon = url.bytes.firstIndex(of: UInt8(ascii: ":")) else { return nil }
         let scheme = ByteString(url.bytes[..<colon].map(\.lowercased))

@@ -4,6 +4,7 @@ extension KeyRing {
     /// The ring with one more key, published and not yet signing.
     package func preparing(_ key: SigningKey) throws(KeyRingError) -> KeyRing {
         guard self.key(key.kid) == nil else { throw .keyExists(key.kid) }
+        guard key.state == .prepared else { throw .wrongState(key.kid, key.state) }
         return KeyRing(version: version + 1, keys: keys + [key])
     }
 

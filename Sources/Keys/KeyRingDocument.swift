@@ -25,7 +25,16 @@ package enum KeyRingDocument {
             guard case .object(let members) = value, let key = read(members) else { throw .malformedDocument }
             keys.append(key)
         }
-        return KeyRing(version: version, keys: keys)
+        let ring = KeyRing(version: version, keys: keys)
+        // What we wrote has one spelling: nothing damaged passes for absent, nothing unknown is dropped.
+        guard write(ring) == bytes, isSound(ring) else { throw .malformedDocument }
+        return ring
+    }
+
+    /// No key twice, and at most one that signs with an algorithm.
+    private static func isSound(_ ring: KeyRing) -> Bool {
+        let signing = ring.keys.filter { $0.state == .active }.map(\.algorithm)
+        return Set(ring.keys.map(\.kid)).count == ring.keys.count && Set(signing).count == signing.count
     }
 
     private static func write(_ key: SigningKey) -> JSONObject {
@@ -47,6 +56,7 @@ package enum KeyRingDocument {
             let algorithm = SigningAlgorithm(rawValue: algorithmName.string),
             case .string(let stateName)? = object["state"], let state = KeyState(rawValue: stateName.string),
             case .object(let publicObject)? = object["public"], let publicKey = try? JWK(parsing: publicObject),
+            publicKey.keyID == publicKey.thumbprint, publicKey.algorithm == algorithm.signatureAlgorithm,
             let preparedAt = date(object["preparedAt"])
         else { return nil }
         return SigningKey(

@@ -3,8 +3,7 @@ package import JOSE
 extension NumericDate {
     /// The instant as RFC 3339 text in UTC, `2026-11-21T10:00:00Z`.
     package var internetDate: ByteString {
-        let day = secondsSinceEpoch.dividedRoundingDown(by: 86_400)
-        let second = secondsSinceEpoch - day * 86_400
+        let (day, second) = secondsSinceEpoch.dividedRoundingDown(by: 86_400)
         let (year, month, dayOfMonth) = Self.civil(daysSinceEpoch: day)
         let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
         return ByteString(
@@ -15,8 +14,7 @@ extension NumericDate {
     /// The proleptic Gregorian date, counted in 400-year cycles of 146,097 days that begin on 1 March.
     private static func civil(daysSinceEpoch: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = daysSinceEpoch + 719_468
-        let era = shifted.dividedRoundingDown(by: 146_097)
-        let dayOfEra = shifted - era * 146_097
+        let (era, dayOfEra) = shifted.dividedRoundingDown(by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let shiftedMonth = (5 * dayOfYear + 2) / 153
@@ -32,8 +30,9 @@ extension NumericDate {
 }
 
 extension Int64 {
-    fileprivate func dividedRoundingDown(by divisor: Int64) -> Int64 {
+    /// The quotient towards negative infinity, and a remainder that is never negative.
+    fileprivate func dividedRoundingDown(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? quotient - 1 : quotient
+        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }

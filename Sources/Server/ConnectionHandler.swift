@@ -45,9 +45,11 @@ final class ConnectionHandler: ChannelInboundHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         switch exceeded {
-        case .time(.head), .time(.body): refuse(.tooSlow, context)
+        case .time(.body): refuse(.tooSlow, context)
+        case .time(.head): refuseUnreadHead(.tooSlow, context)
         case .time: close(context)
-        case .headSize: refuse(.headersTooLarge, context)
+        case .requestLineLength: refuseUnreadHead(.targetTooLong, context)
+        case .headSize: refuseUnreadHead(.headersTooLarge, context)
         }
     }
 
@@ -118,6 +120,15 @@ final class ConnectionHandler: ChannelInboundHandler {
             write(plane.answer(fault), isHead: false, keepingAlive: false, context)
         case .discarding, .answering, .closing: close(context)
         }
+    }
+
+    /// Answers where no request has reached the pipelining handler: it must not see an answer without one.
+    private func refuseUnreadHead(_ fault: RequestFault, _ context: ChannelHandlerContext) {
+        guard case .waiting = state,
+            let beyond = try? context.pipeline.syncOperations.context(handlerType: HTTPServerPipelineHandler.self)
+        else { return close(context) }
+        state = .discarding
+        write(plane.answer(fault), isHead: false, keepingAlive: false, beyond)
     }
 
     private func write(

@@ -25,7 +25,8 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Sent inbound when a bound is exceeded.
     enum Exceeded: Sendable {
         case time(Phase)
-        /// The decoder bounds the header lines, not the request line.
+        /// The decoder bounds the header lines, but neither the request line nor what is not yet a header line.
+        case requestLineLength
         case headSize
     }
 
@@ -33,6 +34,7 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var phase = Phase.firstHead
     private var timer: Scheduled<Void>?
     private var headBytes = 0
+    private var requestLineHasEnded = false
 
     init(limits: RequestLimits) {
         self.limits = limits
@@ -53,13 +55,24 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if phase == .nextRequest { enter(.head, context) }
-        if phase == .head || phase == .firstHead {
-            if headBytes > limits.headers + limits.headerLine {
-                return context.fireUserInboundEventTriggered(Exceeded.headSize)
-            }
-            headBytes += unwrapInboundIn(data).readableBytes
+        if phase == .head || phase == .firstHead, let exceeded = countHead(unwrapInboundIn(data)) {
+            return context.fireUserInboundEventTriggered(exceeded)
         }
         context.fireChannelRead(data)
+    }
+
+    /// Method and version add at most 64 bytes to the target of a request line.
+    private func countHead(_ buffer: ByteBuffer) -> Exceeded? {
+        if headBytes > limits.headers + limits.headerLine { return .headSize }
+        if !requestLineHasEnded {
+            let view = buffer.readableBytesView
+            let end = view.firstIndex(of: UInt8(ascii: "\n"))
+            let lineBytes = headBytes + view.distance(from: view.startIndex, to: end ?? view.endIndex)
+            if lineBytes > limits.headerLine + 64 { return .requestLineLength }
+            requestLineHasEnded = end != nil
+        }
+        headBytes += buffer.readableBytes
+        return nil
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
@@ -74,6 +87,7 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func enter(_ next: Phase, _ context: ChannelHandlerContext) {
         phase = next
         headBytes = 0
+        requestLineHasEnded = false
         timer?.cancel()
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: allowance(next)) {
             context.fireUserInboundEventTriggered(Exceeded.time(next))

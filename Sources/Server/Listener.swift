@@ -38,15 +38,19 @@ package struct Listener: Service {
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let quiescing = ServerQuiescingHelper(group: group)
-        let channel = try await bind(group, quiescing)
+        let channel: any Channel
+        do {
+            channel = try await bind(group, quiescing)
+        } catch {
+            throw ListenerError(address: address, reason: (error as? IOError)?.description ?? "\(error)")
+        }
         bound()
         let drained = group.any().makePromise(of: Void.self)
-        await withGracefulShutdownHandler {
+        await withTaskCancellationOrGracefulShutdownHandler {
             try? await channel.closeFuture.get()
-        } onGracefulShutdown: {
+        } onCancelOrGracefulShutdown: {
             quiescing.initiateShutdown(promise: drained)
         }
-        if !Task.isShuttingDownGracefully { drained.succeed(()) }
         try await drained.futureResult.get()
         removeSocket()
     }
@@ -111,4 +115,10 @@ extension RequestLimits {
         configuration.maxHeaderFieldCount = headerCount
         return configuration
     }
+}
+
+/// A listener could not be opened.
+package struct ListenerError: Error {
+    package let address: ListenAddress
+    package let reason: String
 }

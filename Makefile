@@ -1,0 +1,65 @@
+# Everything starts here: `make run` and `make test` need a Debian or Ubuntu with a Swift toolchain and nothing else.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run stop test check lint unit blackbox release smoke bench clean packages venv
+
+# Where Swift builds; a second clone may point it at a cache.
+SCRATCH ?= .build
+SWIFT_FLAGS := --scratch-path $(SCRATCH) --explicit-target-dependency-import-check error
+VENV := .venv
+DEBUG_BINARY = $(abspath $(SCRATCH))/debug/jobsworth
+RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: packages ## From nothing to a running issuer, a runner and a verified token
+	@echo "building (the first time takes some minutes) ..."
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@JOBSWORTH_BINARY=$(DEBUG_BINARY) docs/quick-start.sh
+
+stop: ## End the issuer that make run left running
+	@docs/quick-start.sh --stop
+
+test: packages venv ## Everything: lint, unit, integration, real servers and clients
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory blackbox
+
+check: lint unit ## Lint, build and unit tests: before every commit
+
+lint: ## Style, and which module may import what
+	@swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	@python3 Tests/Support/check_imports.py
+
+unit: packages ## Build everything once and run the Swift tests
+	@swift build $(SWIFT_FLAGS) --build-tests --quiet
+	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest
+
+blackbox: packages venv ## The built binary from outside, with real servers and clients
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
+
+release: packages ## The binary as it ships
+	@swift build $(SWIFT_FLAGS) --quiet -c release --product jobsworth
+
+smoke: release ## The release binary through the quick start
+	@JOBSWORTH_BINARY=$(RELEASE_BINARY) JOBSWORTH_RUN_FOLDER=$$(mktemp -d) JOBSWORTH_RUN_PORT=18765 docs/quick-start.sh --once
+
+bench: release ## The performance table, peers side by side
+	@Tests/Support/install_packages.sh nginx-light wrk openssl
+	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 Benchmarks/bench.py
+
+packages: ## Install the Debian packages that are missing
+	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: Tests/BlackBox/requirements.txt
+	@echo "installing the Python clients ..."
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/BlackBox/requirements.txt
+	@touch $@
+
+clean: ## Remove what was built and what make run made
+	@rm -rf $(SCRATCH) $(VENV) Keys/local

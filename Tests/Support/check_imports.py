@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Which module may import what: core never imports edge, edges never each other, only CLI wires.
+
+Swift checks the imports of our own targets against Package.swift; it does not check those of other packages.
+"""
+
+import pathlib
+import re
+import sys
+
+CORE = {"Crypto", "CryptoExtras", "Synchronization", "FoundationEssentials"}
+ALLOWED = {
+    "JOSE": CORE,
+    "Keys": CORE | {"JOSE"},
+    "Discovery": CORE | {"JOSE", "Keys"},
+    "Issuer": CORE | {"JOSE", "Keys", "Discovery"},
+    "Storage": {"CLinux", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Synchronization"},
+    "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "NIOCore", "NIOExtras",
+               "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
+    "CLI": {"ArgumentParser", "AsyncHTTPClient", "CLinux", "Configuration", "Discovery", "Foundation", "Issuer", "JOSE",
+            "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Server", "ServiceLifecycle", "Storage",
+            "Synchronization", "UnixSignals", "Yams"},
+}
+IMPORT = re.compile(r"^(?:@\w+ )?(?:(?:public|package|internal|private|fileprivate) )?import (?:\w+ )?(\w+)", re.M)
+# What a request could make of the process must never be its end.
+TRAP = re.compile(r"\b(try!|as!|fatalError|preconditionFailure|precondition\(|assertionFailure|unowned)")
+CORE_MODULES = {"JOSE", "Keys", "Discovery", "Issuer"}
+CLOCK = re.compile(r"\b(Date\(\)|clock_gettime|ContinuousClock|SuspendingClock|Task\.sleep)")
+
+
+def problems(root: pathlib.Path):
+    for file in sorted(root.glob("Sources/*/**/*.swift")):
+        module = file.relative_to(root / "Sources").parts[0]
+        text = file.read_text(encoding="utf-8")
+        code = re.sub(r"//.*", "", text)
+        for name in IMPORT.findall(code):
+            if name not in ALLOWED[module]:
+                yield f"{file.relative_to(root)}: {module} may not import {name}"
+        for trap in TRAP.findall(code):
+            yield f"{file.relative_to(root)}: {trap} ends the process"
+        if module in CORE_MODULES and CLOCK.search(code):
+            yield f"{file.relative_to(root)}: time is an argument in the core"
+
+
+def main() -> int:
+    found = list(problems(pathlib.Path(__file__).resolve().parents[2]))
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
