@@ -1,5 +1,6 @@
 # Everything starts here: `make run` and `make test` need a Debian or Ubuntu with a Swift toolchain and nothing else.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check lint unit blackbox release smoke bench clean packages venv
 
@@ -34,7 +35,7 @@ lint: ## Style, and which module may import what
 
 unit: packages ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
-	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest
+	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest 2>&1 | grep -vE '^(◇|✔ (Test "|Test case|Suite))| started\.$$'
 
 blackbox: packages venv ## The built binary from outside, with real servers and clients
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
@@ -51,7 +52,7 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 Benchmarks/bench.py
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl
+	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace
 
 venv: $(VENV)/installed
 

@@ -76,28 +76,40 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "TestSupport",
+            path: "Tests/Support",
+            exclude: ["check_imports.py", "install_packages.sh"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "JOSETests",
-            dependencies: ["JOSE", crypto, cryptoExtras, .product(name: "JWTKit", package: "jwt-kit")],
+            dependencies: ["TestSupport", "JOSE", crypto, cryptoExtras, .product(name: "JWTKit", package: "jwt-kit")],
             path: "Tests/Unit/JOSE",
             swiftSettings: settings
         ),
         .testTarget(
             name: "KeysTests",
-            dependencies: ["JOSE", "Keys", "Discovery", crypto],
+            dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", crypto],
             path: "Tests/Unit/Keys",
             swiftSettings: settings
         ),
         .testTarget(
             name: "IssuerTests",
-            dependencies: ["JOSE", "Keys", "Discovery", "Issuer", crypto],
+            dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Issuer", crypto],
             path: "Tests/Unit/Issuer",
             swiftSettings: settings
         ),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["JOSE", "Keys", "Issuer", "Storage", crypto],
+            dependencies: ["JOSE", "Keys", "Issuer", "Storage", crypto, logging],
             path: "Tests/Integration/Stores",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["JOSE", "Keys", "Issuer", "Server", nioHTTP1],
+            path: "Tests/Integration/Server",
             swiftSettings: settings
         ),
     ],

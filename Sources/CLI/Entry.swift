@@ -6,6 +6,9 @@ import Foundation
 @main
 enum Entry {
     static func main() async {
+        if ["help", "--help", "-h"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
+            return StandardStreams.print(CommandTree.text(of: JobsworthCommand.self))
+        }
         do {
             var command = try JobsworthCommand.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

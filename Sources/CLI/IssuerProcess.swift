@@ -170,7 +170,7 @@ struct IssuerProcess {
     /// Some descriptors stay free for the store, the logs and the admin socket.
     private static var maximumConnections: Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(UInt32(7)), &limit) == 0 else { return 512 }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
         return max(16, min(20_000, Int(clamping: limit.rlim_cur) - 64))
     }
 }

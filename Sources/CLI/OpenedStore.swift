@@ -11,7 +11,9 @@ struct OpenedStore {
     let store: SQLiteStore
     let sealer: any KeySealer
 
-    /// Takes the lock, opens the files, reads the sealing key. Where nothing was ever sealed, a key is made.
+    /// Takes the lock, opens the files, reads the sealing key.
+    ///
+    /// Where nothing was ever sealed, a key is made.
     static func open(_ files: StoreFiles, sealingKeyFile: String?, logger: Logger) async throws -> OpenedStore {
         do {
             try files.prepareFolder()

@@ -14,8 +14,9 @@ struct RepositoryCommand: AsyncParsableCommand {
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            let rows = try await OperatorConnection(store).perform(.listRepositories).rows("repositories")
-            rows.forEach { row in
+            let answer = try await OperatorConnection(store).perform(.listRepositories)
+            if store.json { return StandardStreams.print(answer.line) }
+            answer.rows("repositories").forEach { row in
                 StandardStreams.print(
                     store.json
                         ? row.line

@@ -42,8 +42,9 @@ struct RunnerCommand: AsyncParsableCommand {
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            let rows = try await OperatorConnection(store).perform(.listRunners).rows("runners")
-            rows.forEach { row in
+            let answer = try await OperatorConnection(store).perform(.listRunners)
+            if store.json { return StandardStreams.print(answer.line) }
+            answer.rows("runners").forEach { row in
                 StandardStreams.print(
                     store.json
                         ? row.line : "\(row.shown("name"))\t\(row.shown("repositories"))\t\(row.shown("revoked_at"))"

@@ -6,7 +6,7 @@ struct RunnerConnection {
     private let url: String
     private let credential: String
 
-    /// - Parameter standardInputIsTaken: something else is read from there.
+    /// Reads the credential, from standard input only where nothing else is read from there.
     init(_ options: RunnerOptions, standardInputIsTaken: Bool = false) throws {
         let environment = ProcessInfo.processInfo.environment
         let url =

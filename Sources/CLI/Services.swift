@@ -16,7 +16,9 @@ struct StoreService: Service {
     }
 }
 
-/// Ends, once a second, the jobs whose time or lease is over. A token is refused without waiting for it.
+/// Ends, once a second, the jobs whose time or lease is over.
+///
+/// A token is refused without waiting for it.
 struct LapsedJobsService: Service {
     let jobs: any JobStore
 

@@ -12,6 +12,7 @@ package struct IssuerIdentifier: Hashable, Sendable {
     /// - Throws: what is wrong with the URL. `http` is accepted for loopback hosts only.
     package init(_ text: ByteString) throws(IssuerIdentifierError) {
         guard let split = URLOrigin.split(text) else { throw .notAnAbsoluteURL }
+        guard ["https", "http"].contains(split.origin.scheme) else { throw .schemeNotHTTPS }
         let rest = split.rest.bytes
         if rest.contains(UInt8(ascii: "?")) { throw .hasQuery }
         if rest.contains(UInt8(ascii: "#")) { throw .hasFragment }
@@ -19,11 +20,7 @@ package struct IssuerIdentifier: Hashable, Sendable {
         if rest.last == UInt8(ascii: "/") { throw .hasTrailingSlash }
         guard text.bytes.allSatisfy({ (0x21...0x7E).contains($0) }), Self.isPlainPath(rest) else { throw .pathNotPlain }
         guard split.isPlain, Self.isPlainHost(split.origin.host) else { throw .hostNotPlain }
-        switch split.origin.scheme {
-        case "https": break
-        case "http": if !split.origin.isLoopback { throw .httpBeyondLoopback }
-        default: throw .schemeNotHTTPS
-        }
+        if split.origin.scheme == "http" && !split.origin.isLoopback { throw .httpBeyondLoopback }
         value = text
         origin = split.origin
         path = split.rest

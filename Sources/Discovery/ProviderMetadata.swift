@@ -8,9 +8,7 @@ package struct ProviderMetadata: Sendable {
     private let tokenEndpoint: ByteString
     private let claims: [ByteString]
 
-    /// - Parameters:
-    ///   - tokenEndpoint: where RFC 8693 token exchange is answered.
-    ///   - claims: every claim that a token of this issuer can carry.
+    /// `tokenEndpoint` is where RFC 8693 token exchange is answered, `claims` every claim that a token can carry.
     package init(issuer: IssuerIdentifier, tokenEndpoint: ByteString, claims: [ByteString]) {
         self.issuer = issuer
         self.tokenEndpoint = tokenEndpoint

@@ -9,7 +9,7 @@ package struct PublishedDocument: Hashable, Sendable {
     package let entityTag: ByteString
     package let cacheControl: ByteString
 
-    /// - Parameter maximumAge: for how many seconds a verifier may keep it.
+    /// A document that a verifier may keep for `maximumAge` seconds.
     package init(body: [UInt8], contentType: ByteString, maximumAge: Int64) {
         self.body = body
         self.contentType = contentType

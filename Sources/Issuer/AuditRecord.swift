@@ -1,7 +1,9 @@
 package import JOSE
 package import Keys
 
-/// One durable entry: who asked for what, and what we decided. For a token it is committed before the token leaves.
+/// One durable entry: who asked for what, and what we decided.
+///
+/// For a token it is committed before the token leaves.
 package struct AuditRecord: Hashable, Sendable {
     package enum Decision: String, Hashable, Sendable {
         case permit

@@ -1,6 +1,8 @@
 package import JOSE
 
-/// The facts that a runner may state of a job. The name is the name of the claim, too.
+/// The facts that a runner may state of a job.
+///
+/// The name is the name of the claim, too.
 package enum FactName: String, Hashable, Sendable, CaseIterable {
     case repository
     case repositoryID = "repository_id"
@@ -37,7 +39,9 @@ package enum FactName: String, Hashable, Sendable, CaseIterable {
         ByteString(rawValue)
     }
 
-    /// The longest value in bytes. A workflow reference holds a repository, a path and a ref.
+    /// The longest value in bytes.
+    ///
+    /// A workflow reference holds a repository, a path and a ref.
     package var maximumLength: Int {
         switch self {
         case .workflowRef, .jobWorkflowRef: 1024

@@ -58,7 +58,9 @@ package struct Job: Hashable, Sendable {
         )
     }
 
-    /// Why the job is over at `now`; nil while it lives. Does not wait for anybody to have noticed.
+    /// Why the job is over at `now`; nil while it lives.
+    ///
+    /// Does not wait for anybody to have noticed.
     package func end(at now: NumericDate) -> JobEnd? {
         if let end { return end }
         if let leaseExpiresAt, leaseExpiresAt <= now, leaseExpiresAt < expiresAt {

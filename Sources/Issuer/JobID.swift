@@ -5,7 +5,7 @@ package struct JobID: Hashable, Sendable {
     package let text: ByteString
 
     package static func random(using generator: inout some RandomNumberGenerator) -> JobID {
-        JobID(text: Hexadecimal.randomText(bytes: 16, using: &generator))
+        JobID(text: Hexadecimal.random128Bits(using: &generator))
     }
 
     /// Nil for anything that is not the plain spelling of an id.
@@ -27,13 +27,13 @@ enum Hexadecimal {
         digits.contains(byte)
     }
 
-    static func randomText(bytes: Int, using generator: inout some RandomNumberGenerator) -> ByteString {
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes * 2)
-        for _ in 0..<bytes {
-            let byte = UInt8.random(in: .min ... .max, using: &generator)
-            text += [digits[Int(byte >> 4)], digits[Int(byte & 0x0F)]]
-        }
-        return ByteString(text)
+    /// Two words and not sixteen bytes: each number that the system generator makes is a system call.
+    static func random128Bits(using generator: inout some RandomNumberGenerator) -> ByteString {
+        let words: [UInt64] = [generator.next(), generator.next()]
+        return ByteString(
+            words.flatMap { word in
+                stride(from: 60, through: 0, by: -4).map { digits[Int(truncatingIfNeeded: word >> $0) & 0x0F] }
+            }
+        )
     }
 }

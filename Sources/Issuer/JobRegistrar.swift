@@ -54,11 +54,13 @@ package struct JobRegistrar: Sendable {
 
     /// Moves the end of the lease; harmless for a job without one.
     package func heartbeat(_ id: JobID, by runner: Runner, at now: NumericDate) async throws(IssuanceError) -> Job {
-        let job = try await liveJob(id, of: runner, at: now)
-        guard let lease = job.registration.lease else { return job }
-        let until = now.advanced(bySeconds: lease)
-        try await refused { () throws(StoreError) in try await jobs.extendLease(of: id, to: until, at: now) }
-        return job.changing(leaseExpiresAt: until)
+        try await recordingRefusals(of: .heartbeat, by: runner, at: now) { () throws(IssuanceError) in
+            let job = try await liveJob(id, of: runner, at: now)
+            guard let lease = job.registration.lease else { return job }
+            let until = now.advanced(bySeconds: lease)
+            try await refused { () throws(StoreError) in try await jobs.extendLease(of: id, to: until, at: now) }
+            return job.changing(leaseExpiresAt: until)
+        }
     }
 
     /// The runner's own job; nobody learns whether another runner has one of that id.
@@ -76,7 +78,9 @@ package struct JobRegistrar: Sendable {
         return job
     }
 
-    /// Ends the job. Ending it again changes nothing.
+    /// Ends the job.
+    ///
+    /// Ending it again changes nothing.
     package func end(_ job: Job, at now: NumericDate) async throws(IssuanceError) {
         try await stored { () throws(StoreError) in try await jobs.end(job.id, at: now) }
     }

@@ -1,7 +1,9 @@
 package import JOSE
 package import Keys
 
-/// Where jobs lie. Every change is acknowledged only after it is durable.
+/// Where jobs lie.
+///
+/// Every change is acknowledged only after it is durable.
 package protocol JobStore: Sendable {
     func job(_ id: JobID) async throws(StoreError) -> Job?
     func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job?

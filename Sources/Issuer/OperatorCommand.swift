@@ -66,9 +66,10 @@ package enum OperatorCommand: Hashable, Sendable {
     }
 
     private static func patterns(_ object: JSONObject) throws(Refusal) -> [ByteString] {
-        guard case .array(let values)? = object["patterns"] else { throw Refusal(.memberMissing, "patterns") }
-        return values.compactMap { value in
-            if case .string(let text) = value { text } else { nil }
-        }
+        guard let value = object["patterns"] else { throw Refusal(.memberMissing, "patterns") }
+        guard case .array(let values) = value else { throw Refusal(.wrongType, "patterns") }
+        let texts = values.compactMap(\.stringValue)
+        guard texts.count == values.count else { throw Refusal(.wrongType, "patterns") }
+        return texts
     }
 }

@@ -37,6 +37,7 @@ package struct OperatorDesk: Sendable {
     private func addRunner(_ name: ByteString, _ texts: [ByteString], at now: NumericDate) async throws -> JSONObject {
         guard Runner.isValidName(name) else { throw Refusal(.nameInvalid, name) }
         guard !texts.isEmpty else { throw Refusal(.memberMissing, "patterns") }
+        guard texts.count <= Runner.maximumPatterns else { throw Refusal(.tooMany, "patterns") }
         let patterns = try texts.map { text throws(Refusal) in try RepositoryPattern(text) }
         var generator = SystemRandomNumberGenerator()
         let credential = RunnerCredential.random(using: &generator)

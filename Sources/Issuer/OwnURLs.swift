@@ -1,7 +1,9 @@
 package import Discovery
 import JOSE
 
-/// The URLs that are ours. A token for one of them could be turned against the issuer itself, so there is never one.
+/// The URLs that are ours.
+///
+/// A token for one of them could be turned against the issuer itself, so there is never one.
 package struct OwnURLs: Sendable {
     private let own: [(origin: URLOrigin, path: [ArraySlice<UInt8>])]
 
@@ -11,12 +13,13 @@ package struct OwnURLs: Sendable {
     }
 
     /// Whether `audience` is one of our URLs or lies under it, however it is spelled: scheme, case, default port,
-    /// userinfo, percent-encoding, dot segments and doubled slashes make no difference.
+    /// userinfo, percent-encoding, dot segments, missing and doubled slashes make no difference.
     package func contains(_ audience: Audience) -> Bool {
-        guard let split = URLOrigin.split(audience.value) else { return false }
+        guard let split = URLOrigin.split(Self.withTwoSlashes(audience.value)) else { return false }
+        let host = Self.plainHost(split.origin.host)
         let path = Self.segments(split.rest.bytes.prefix { !"?#".utf8.contains($0) })
         return own.contains { own in
-            own.origin.host == split.origin.host && isSamePort(own.origin, split.origin)
+            own.origin.host == host && isSamePort(own.origin, split.origin)
                 && path.starts(with: own.path) {
                     $0.elementsEqual($1) { Self.folded($0) == Self.folded($1) }
                 }
@@ -27,6 +30,20 @@ package struct OwnURLs: Sendable {
     private func isSamePort(_ own: URLOrigin, _ other: URLOrigin) -> Bool {
         own.port == other.port
             || (own.scheme != other.scheme && [80, 443].contains(other.port) && [80, 443].contains(own.port))
+    }
+
+    /// Browsers read one slash, three or none, and backslashes, as the two that follow the scheme (WHATWG URL §4.4).
+    private static func withTwoSlashes(_ url: ByteString) -> ByteString {
+        guard let colon = url.bytes.firstIndex(of: UInt8(ascii: ":")) else { return url }
+        return ByteString(url.bytes[...colon]) + "//"
+            + ByteString(url.bytes[(colon + 1)...].drop { "/\\".utf8.contains($0) })
+    }
+
+    /// They also decode the host.
+    private static func plainHost(_ host: ByteString) -> ByteString {
+        var decoded = PercentEncoding.decodedLeniently(host.bytes[...]).map(folded)
+        if decoded.last == UInt8(ascii: ".") { decoded.removeLast() }
+        return ByteString(decoded)
     }
 
     private static func segments(_ path: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {

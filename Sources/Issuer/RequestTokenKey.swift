@@ -24,8 +24,9 @@ package struct RequestTokenKey: Sendable {
         return Self.prefix + job.text + "_" + ByteString(Base64URL.encode(Array(code)))
     }
 
-    /// The job whose request token this is; nil for anything that we did not make. The code is compared in constant
-    /// time.
+    /// The job whose request token this is; nil for anything that we did not make.
+    ///
+    /// The code is compared in constant time.
     package func job(of token: ByteString) -> JobID? {
         guard token.hasPrefix(Self.prefix) else { return nil }
         let rest = token.bytes.dropFirst(Self.prefix.count)

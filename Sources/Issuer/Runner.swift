@@ -10,6 +10,9 @@ package struct Runner: Hashable, Sendable {
     package let addedAt: NumericDate
     package let revokedAt: NumericDate?
 
+    /// Patterns of the greatest length still fit into what is read again.
+    package static let maximumPatterns = 128
+
     package init(
         id: Int64,
         name: ByteString,

@@ -5,7 +5,9 @@ package import JOSE
 package struct RunnerCredential: Sendable {
     package static let prefix: ByteString = "jwr_"
 
-    /// What the runner presents. Never logged, never stored.
+    /// What the runner presents.
+    ///
+    /// Never logged, never stored.
     package let secret: ByteString
 
     package static func random(using generator: inout some RandomNumberGenerator) -> RunnerCredential {
@@ -25,7 +27,9 @@ package struct RunnerCredential: Sendable {
         self.secret = secret
     }
 
-    /// SHA-256 of the secret. 256 random bits need no slow hash; looking up by it gives no timing of the secret.
+    /// SHA-256 of the secret.
+    ///
+    /// 256 random bits need no slow hash; looking up by it gives no timing of the secret.
     package var digest: CredentialDigest {
         CredentialDigest(bytes: Array(SHA256.hash(data: secret.bytes)))
     }

@@ -1,4 +1,4 @@
-import JOSE
+package import JOSE
 package import Keys
 private import Synchronization
 
@@ -38,7 +38,9 @@ package final class TokenIssuer: Sendable {
         }
     }
 
-    /// One token for a live job. A refusal is recorded too.
+    /// One token for a live job.
+    ///
+    /// A refusal is recorded too.
     package func issue(
         _ request: TokenRequest,
         for job: Job,
@@ -50,7 +52,9 @@ package final class TokenIssuer: Sendable {
         do throws(IssuanceError) {
             token = try sign(request, for: job, at: now)
         } catch {
-            if case .refused(let refusal) = error { await record(refusal, of: request, for: job, at: now) }
+            if case .refused(let refusal) = error {
+                await record(refusal, audiences: request.audiences.all.map(\.value), for: job, at: now)
+            }
             throw error
         }
         try await commit([token], of: job, at: now)
@@ -151,14 +155,16 @@ package final class TokenIssuer: Sendable {
             subject: claims.subject(of: job),
             audiences: request.audiences,
             profile: profile,
-            jti: Hexadecimal.randomText(bytes: 16, using: &generator),
+            jti: Hexadecimal.random128Bits(using: &generator),
             issuedAt: now,
             deadline: job.expiresAt
         )
     }
 
+    /// Records that a known job was refused a token.
+    ///
     /// A refusal stands even where it cannot be recorded: it releases nothing.
-    private func record(_ refusal: Refusal, of request: TokenRequest, for job: Job, at now: NumericDate) async {
+    package func record(_ refusal: Refusal, audiences: [ByteString] = [], for job: Job, at now: NumericDate) async {
         let record = AuditRecord(
             at: now,
             operation: .token,
@@ -167,7 +173,7 @@ package final class TokenIssuer: Sendable {
             runner: job.runnerName,
             job: job.id,
             repository: job.facts.repository.name,
-            audiences: request.audiences.all.map(\.value)
+            audiences: audiences
         )
         try? await auditLog.append(record)
     }

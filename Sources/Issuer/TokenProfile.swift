@@ -27,7 +27,7 @@ package struct TokenProfiles: Sendable {
 
     /// The profile for all of `audiences` together: one algorithm, the shortest lifetime.
     ///
-    /// - Parameter asked: the lifetime that a named token asks for; more than the maximum becomes the maximum.
+    /// `asked` is the lifetime that a named token asks for; more than the maximum becomes the maximum.
     package func profile(for audiences: Audiences, asked: Int64?) throws(Refusal) -> TokenProfile {
         let profiles = audiences.all.map { byAudience[$0.value] ?? standard }
         guard let first = profiles.first, profiles.allSatisfy({ $0.algorithm == first.algorithm }) else {

@@ -8,7 +8,9 @@ package struct KeyMaker: Sendable {
         self.sealer = sealer
     }
 
-    /// A fresh key: RSA of 2048 bits or P-256. RSA takes about a tenth of a second: never on an event loop.
+    /// A fresh key: RSA of 2048 bits or P-256.
+    ///
+    /// RSA takes about a tenth of a second: never on an event loop.
     package func makeKey(_ algorithm: SigningAlgorithm, preparedAt: NumericDate) throws -> SigningKey {
         let privateKey = try PrivateSigningKey.generate(algorithm)
         let publicKey = privateKey.publicKey

@@ -12,7 +12,9 @@ package struct KeyRingBootstrap: Sendable {
         self.maker = maker
     }
 
-    /// The complete ring as stored. Safe to run in several processes at once: who loses the race reads again.
+    /// The complete ring as stored.
+    ///
+    /// Safe to run in several processes at once: who loses the race reads again.
     package func completeRing(at now: NumericDate) async throws -> KeyRing {
         while true {
             let ring = try await store.keyRing()

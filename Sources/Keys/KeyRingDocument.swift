@@ -1,6 +1,8 @@
 import JOSE
 
-/// The stored form of a ``KeyRing``: one JSON object. A document is written by this type and read back only whole.
+/// The stored form of a ``KeyRing``: one JSON object.
+///
+/// A document is written by this type and read back only whole.
 package enum KeyRingDocument {
     private static let limits = JSONReader.Limits(
         maximumBytes: 4_194_304,
@@ -17,8 +19,8 @@ package enum KeyRingDocument {
     }
 
     package static func read(_ bytes: [UInt8]) throws(KeyRingError) -> KeyRing {
-        guard let document = try? JSONReader.read(bytes, limits: limits), case .object(let ring) = document,
-            case .integer(let version)? = ring["version"], case .array(let values)? = ring["keys"]
+        guard let document = try? JSONReader.read(bytes, limits: limits), case .object(let members) = document,
+            case .integer(let version)? = members["version"], case .array(let values)? = members["keys"]
         else { throw .malformedDocument }
         var keys: [SigningKey] = []
         for value in values {

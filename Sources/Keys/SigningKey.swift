@@ -1,6 +1,8 @@
 package import JOSE
 
-/// A key pair with a state. The private half is sealed; only a ``KeySealer`` opens it.
+/// A key pair with a state.
+///
+/// The private half is sealed; only a ``KeySealer`` opens it.
 package struct SigningKey: Hashable, Sendable {
     /// The `kid`: RFC 7638 thumbprint of the public half, so it is derived and never used twice.
     package let kid: ByteString

@@ -90,7 +90,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             return write(response, isHead: head.method == .HEAD, keepingAlive: keepAlive, context)
         }
         guard load.begin() else {
-            return write(plane.answer(.tooManyRequests), isHead: head.method == .HEAD, keepingAlive: keepAlive, context)
+            return write(plane.answer(.overloaded), isHead: head.method == .HEAD, keepingAlive: keepAlive, context)
         }
         answer(request, keepingAlive: keepAlive, context)
     }

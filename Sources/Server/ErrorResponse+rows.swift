@@ -72,7 +72,7 @@ extension ErrorResponse {
         case .factAlreadySet: conflict("this fact is set already, to another value")
         case .tokenAlreadyIssued: conflict("facts can be set only before the first token")
         case .keyWithdrawn, .factsChanged:
-            Row(.serviceUnavailable, "temporarily_unavailable", "keys or facts changed meanwhile; try again")
+            unavailable("keys or facts changed meanwhile; try again")
         }
     }
 
@@ -91,10 +91,16 @@ extension ErrorResponse {
         case .pathNotFound: refused(.notFound, "there is nothing at this path")
         case .methodNotAllowed: refused(.methodNotAllowed, "this method is not answered here; see the Allow header")
         case .tooManyRequests: Row(.tooManyRequests, "temporarily_unavailable", "too much is under way; try again")
+        case .overloaded: unavailable("too much is under way; try again")
+        case .storeUnavailable: unavailable("the store cannot be written now; try again")
+        case .noSigningKey: unavailable("no key can sign now; try again")
         case .internalError: Row(.internalServerError, "server_error", "something failed here; it is in the log")
         }
     }
 
+    private static func unavailable(_ sentence: String) -> Row {
+        Row(.serviceUnavailable, "temporarily_unavailable", sentence)
+    }
     private static func bad(_ sentence: String) -> Row { refused(.badRequest, sentence) }
     private static func conflict(_ sentence: String) -> Row { refused(.conflict, sentence) }
     private static func refused(_ status: HTTPResponseStatus, _ sentence: String) -> Row {

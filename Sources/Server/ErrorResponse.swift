@@ -2,8 +2,10 @@ import Issuer
 import JOSE
 import NIOHTTP1
 
-/// The one table from what went wrong to what the caller sees. Each row: the status, OAuth's code (RFC 6749 §5.2,
-/// RFC 6750 §3.1, RFC 8693 §2.2.2) and a sentence that says how to mend it.
+/// The one table from what went wrong to what the caller sees.
+///
+/// Each row: the status, OAuth's code (RFC 6749 §5.2, RFC 6750 §3.1, RFC 8693 §2.2.2) and a sentence that says how to
+/// mend it.
 enum ErrorResponse {
     struct Row: Sendable {
         let status: HTTPResponseStatus
@@ -28,19 +30,19 @@ enum ErrorResponse {
         switch error {
         case .refused(let refusal): return response(to: refusal, at: route)
         case .unauthenticated: return unauthenticated(at: route)
-        case .store(.unavailable): return unavailable("the store cannot be written now; try again", "store_unavailable")
+        case .store(.unavailable): return response(to: .storeUnavailable)
         case .store(.overloaded):
             // Clients of the id-token URL retry 503, not 429.
-            guard route == .jobs else { return unavailable("too much is under way; try again", "overloaded") }
-            return response(to: .tooManyRequests)
-        case .noSigningKey: return unavailable("no key can sign now; try again", "no_signing_key")
+            return route == .jobs ? response(to: .tooManyRequests) : response(to: .overloaded)
+        case .noSigningKey: return response(to: .noSigningKey)
         }
     }
 
     static func response(to refusal: Refusal, at route: Route) -> PlaneResponse {
         var row = row(refusal.reason)
-        // RFC 8693 §2.2.2: every refusal of a token exchange is a 400.
-        if route == .tokenExchange && row.status != .serviceUnavailable {
+        // RFC 8693 §2.2.2: a refusal of a token exchange is a 400. That audiences were configured apart is no fault of
+        // the request.
+        if route == .tokenExchange && row.status != .serviceUnavailable && refusal.reason != .audienceProfilesDisagree {
             row = Row(.badRequest, row.code == "access_denied" ? "invalid_request" : row.code, row.sentence)
         }
         return response(row, reason: refusal.reason.rawValue, about: refusal.about)
@@ -74,13 +76,7 @@ enum ErrorResponse {
 
     static func response(to fault: RequestFault) -> PlaneResponse {
         var answer = response(row(fault), reason: fault.rawValue)
-        if fault == .tooManyRequests { answer.headers.add(name: "Retry-After", value: "1") }
-        return answer
-    }
-
-    private static func unavailable(_ sentence: String, _ reason: String) -> PlaneResponse {
-        var answer = response(Row(.serviceUnavailable, "temporarily_unavailable", sentence), reason: reason)
-        answer.headers.add(name: "Retry-After", value: "1")
+        if fault.isPassing { answer.headers.add(name: "Retry-After", value: "1") }
         return answer
     }
 

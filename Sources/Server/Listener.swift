@@ -18,7 +18,7 @@ package struct Listener: Service {
     private let tls: TLSIdentity?
     private let bound: @Sendable () -> Void
 
-    /// - Parameter bound: called when the socket accepts connections.
+    /// A listener that is opened by ``run()``; `bound` is called when the socket accepts connections.
     package init(
         address: ListenAddress,
         plane: any Plane,
@@ -81,8 +81,12 @@ package struct Listener: Service {
     private func configure(_ channel: any Channel) -> EventLoopFuture<Void> {
         guard load.connect() else { return channel.close() }
         channel.closeFuture.whenComplete { _ in load.disconnect() }
-        return channel.eventLoop.makeCompletedFuture {
-            if case .unix = address { try PeerCredentials.requireOwner(of: channel) }
+        guard case .unix = address else { return addHandlers(channel) }
+        return PeerCredentials.requireOwner(of: channel).flatMap { addHandlers(channel) }
+    }
+
+    private func addHandlers(_ channel: any Channel) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
             try pipeline.addHandler(DeadlineHandler(limits: limits))

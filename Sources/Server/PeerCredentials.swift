@@ -6,18 +6,17 @@ import NIOCore
 enum PeerCredentials {
     struct NotOwner: Error {}
 
-    /// - Throws: unless the peer runs as our own user or as root (SO_PEERCRED).
-    static func requireOwner(of channel: any Channel) throws {
-        guard let provider = channel as? any SocketOptionProvider else { throw NotOwner() }
-        let option = NIOBSDSocket.Option(rawValue: SO_PEERCRED)
-        let future: EventLoopFuture<jobsworth_peer_credentials> = provider.unsafeGetSocketOption(
+    /// Fails unless the peer runs as our own user or as root (SO_PEERCRED): the connection is closed unread then.
+    static func requireOwner(of channel: any Channel) -> EventLoopFuture<Void> {
+        guard let provider = channel as? any SocketOptionProvider else {
+            return channel.eventLoop.makeFailedFuture(NotOwner())
+        }
+        let peer: EventLoopFuture<jobsworth_peer_credentials> = provider.unsafeGetSocketOption(
             level: .socket,
-            name: option
+            name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
         )
-        let bound = NIOLoopBound(channel, eventLoop: channel.eventLoop)
-        future.whenComplete { result in
-            if case .success(let peer) = result, peer.uid == getuid() || peer.uid == 0 { return }
-            bound.value.close(promise: nil)
+        return peer.flatMapThrowing { peer in
+            guard peer.uid == getuid() || peer.uid == 0 else { throw NotOwner() }
         }
     }
 }

@@ -1,4 +1,4 @@
-/// Why a request was refused before anybody looked at what it asks for.
+/// Why a request was not answered, whatever it asks for.
 package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
     case malformedRequest = "malformed_request"
     case ambiguousFraming = "ambiguous_framing"
@@ -13,7 +13,18 @@ package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
     case pathNotFound = "path_not_found"
     case methodNotAllowed = "method_not_allowed"
     case tooManyRequests = "too_many_requests"
+    case overloaded
+    case storeUnavailable = "store_unavailable"
+    case noSigningKey = "no_signing_key"
     case internalError = "internal_error"
+
+    /// The same request may succeed a moment later.
+    var isPassing: Bool {
+        switch self {
+        case .tooManyRequests, .overloaded, .storeUnavailable, .noSigningKey: true
+        default: false
+        }
+    }
 
     /// Where the next request would begin is in doubt, so there is none on this connection.
     var closesConnection: Bool {

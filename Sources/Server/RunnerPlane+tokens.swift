@@ -7,11 +7,10 @@ extension RunnerPlane {
     /// GitHub's shape: `GET …&audience=A` → `{"count":N,"value":"eyJ…"}`, in this order, for scripts cut it by position.
     func gitHubToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
         let job = try await job(id, request)
-        try request.requireEmptyBody()
-        let parameters = try request.parameters()
-        try parameters.refuseAllBut(["audience", "api-version"])
-        let audience = try Self.audience(parameters)
-        guard let audience else { throw Refusal(.audienceMissing, "audience") }
+        let audience = try await recordingRefusals(for: job) {
+            try Self.audience(request, besides: ["api-version"])
+        }
+        guard let audience else { throw await recorded(Refusal(.audienceMissing, "audience"), for: job) }
         let token = try await issue(audience, for: job)
         return .json(
             JSONObject([("count", .integer(Int64(token.compact.count))), ("value", .string(token.compact))])
@@ -21,11 +20,10 @@ extension RunnerPlane {
     /// Azure Pipelines' shape: `POST` with an empty body → `{"oidcToken":"eyJ…"}`.
     func azureToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
         let job = try await job(id, request)
-        try request.requireEmptyBody()
-        let parameters = try request.parameters()
-        try parameters.refuseAllBut(["audience", "api-version", "serviceConnectionId"])
-        let audience = try Self.audience(parameters) ?? Audiences(["api://AzureADTokenExchange"])
-        let token = try await issue(audience, for: job)
+        let audience = try await recordingRefusals(for: job) {
+            try Self.audience(request, besides: ["api-version", "serviceConnectionId"])
+        }
+        let token = try await issue(audience ?? Audiences(["api://AzureADTokenExchange"]), for: job)
         return .json(JSONObject([("oidcToken", .string(token.compact))]))
     }
 
@@ -62,7 +60,24 @@ extension RunnerPlane {
         return token
     }
 
-    private static func audience(_ parameters: FormParameters) throws -> Audiences? {
-        try parameters.single("audience").map { audience throws(Refusal) in try Audiences([audience]) }
+    /// The one audience of the query, nil where it names none; the body must be empty.
+    private static func audience(_ request: PlaneRequest, besides others: Set<ByteString>) throws -> Audiences? {
+        try request.requireEmptyBody()
+        let parameters = try request.parameters()
+        try parameters.refuseAllBut(others.union(["audience"]))
+        return try parameters.single("audience").map { audience throws(Refusal) in try Audiences([audience]) }
+    }
+
+    private func recordingRefusals<Value>(for job: Job, _ work: () throws -> Value) async throws -> Value {
+        do {
+            return try work()
+        } catch let refusal as Refusal {
+            throw await recorded(refusal, for: job)
+        }
+    }
+
+    private func recorded(_ refusal: Refusal, for job: Job) async -> Refusal {
+        await issuer.record(refusal, for: job, at: .now)
+        return refusal
     }
 }

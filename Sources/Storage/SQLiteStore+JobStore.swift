@@ -36,7 +36,7 @@ extension SQLiteStore: JobStore {
         of job: Job,
         at now: NumericDate
     ) async throws(StoreError) -> RefusalReason? {
-        let changed = job.changing(facts: facts, revision: job.revision + 1)
+        let revision = job.revision + 1
         return try await writer.write { database in
             guard let stored = try Job.fetch(job.id, in: database), stored.end(at: now) == nil else { return .jobEnded }
             guard stored.revision == job.revision else { return .factsChanged }
@@ -49,11 +49,13 @@ extension SQLiteStore: JobStore {
             if let reason = try Self.pin(facts, at: now, in: database) { return reason }
             try database.execute(
                 sql: "UPDATE job SET facts = ?, revision = ? WHERE id = ?",
-                arguments: [Data(facts.document.serialized), changed.revision, Data(job.id.text.bytes)]
+                arguments: [Data(facts.document.serialized), revision, Data(job.id.text.bytes)]
             )
             return nil
         } committed: { [self] reason in
-            if reason == nil { liveJobs.withLock { jobs in if jobs[job.id] != nil { jobs[job.id] = changed } } }
+            guard reason == nil else { return }
+            // Of `job` only the facts are known to be current: its lease may have moved.
+            liveJobs.withLock { $0[job.id] = $0[job.id]?.changing(facts: facts, revision: revision) }
         }
     }
 

@@ -1,6 +1,8 @@
 import GRDB
 
-/// The tables. A migration that was released is never edited; the next one follows it.
+/// The tables.
+///
+/// A migration that was released is never edited; the next one follows it.
 enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

@@ -5,7 +5,7 @@ import JOSE
 package enum SealingKeyFile {
     /// Reads the key.
     ///
-    /// - Parameter mayCreate: make a new one where there is none: only for a store that has sealed nothing yet.
+    /// With `mayCreate` a new one is made where there is none: only for a store that has sealed nothing yet.
     package static func key(at path: String, mayCreate: Bool) throws -> [UInt8] {
         if !FileManager.default.fileExists(atPath: path) {
             guard mayCreate else { throw StoreFileError.sealingKeyMissing(path) }

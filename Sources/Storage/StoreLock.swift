@@ -2,7 +2,9 @@ import CLinux
 import Foundation
 
 /// Ownership of a SQLite store: an advisory lock on a file beside it, held as long as this value lives, gone with the
-/// process however it dies. The file says where the owner's admin socket is.
+/// process however it dies.
+///
+/// The file says where the owner's admin socket is.
 package final class StoreLock: Sendable {
     private let descriptor: Int32
 

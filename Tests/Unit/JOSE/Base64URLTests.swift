@@ -1,6 +1,7 @@
 // One text for every sequence of bytes (RFC 4648 §5, RFC 7515 §2).
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct Base64URLTests {

@@ -1,6 +1,7 @@
 // Strict RFC 8259: a corpus in the manner of JSONTestSuite, bounds, and hostile input (threats C01 to C03).
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct JSONReaderTests {

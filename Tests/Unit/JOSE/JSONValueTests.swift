@@ -1,6 +1,7 @@
 // Writing JSON, and objects as ordered members.
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct JSONValueTests {

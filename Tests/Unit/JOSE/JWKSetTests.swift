@@ -1,6 +1,7 @@
 // Key sets: one bad key spoils itself and nothing else (threats D10 to D12).
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct JWKSetTests {

@@ -1,6 +1,7 @@
 // Private keys: made, kept, restored, used, never shown.
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct PrivateSigningKeyTests {

@@ -1,6 +1,7 @@
 // Taking tokens apart: shape, alphabet, header (threats C09, D01, D04, D07, D08, D15 to D17).
 
 import JOSE
+import TestSupport
 import Testing
 
 @Suite struct UnverifiedTokenTests {

@@ -1,0 +1,127 @@
+// What operators say and what is done.
+
+import Issuer
+import JOSE
+import Keys
+import Testing
+
+@Suite struct OperatorTests {
+    private let store = InMemoryStore()
+    private let now = time(1_795_255_200)
+
+    private var desk: OperatorDesk {
+        OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
+    }
+
+    @Test(
+        arguments: [
+            .addRunner(name: "b", patterns: ["acme/*", "x/y"]), .addRunner(name: "", patterns: []), .listRunners,
+            .revokeRunner(name: "b"), .listRepositories, .forgetRepository(name: "acme/w"),
+            .renameRepository(name: "acme/w", to: "acme/v"), .showKeys, .showAudit(after: 0), .showAudit(after: .max),
+        ] as [OperatorCommand]
+    )
+    func `a command survives the admin socket`(command: OperatorCommand) throws {
+        #expect(try OperatorCommand(parsing: JSONBody.object(command.document.serialized)) == command)
+    }
+
+    @Test(arguments: [
+        (#"{}"#, Refusal(.outOfRange, "command")), (#"{"command":"Runner list"}"#, Refusal(.outOfRange, "command")),
+        (#"{"command":5}"#, Refusal(.wrongType, "command")),
+        (#"{"command":"runner list","force":true}"#, Refusal(.unknownMember, "force")),
+        (#"{"command":"runner add","patterns":["a/b"]}"#, Refusal(.memberMissing, "name")),
+        (#"{"command":"runner add","name":"b"}"#, Refusal(.memberMissing, "patterns")),
+        // A pattern that cannot be read must not silently be left out.
+        (#"{"command":"runner add","name":"b","patterns":["a/b",5]}"#, Refusal(.wrongType, "patterns")),
+        (#"{"command":"runner add","name":"b","patterns":"a/b"}"#, Refusal(.wrongType, "patterns")),
+        (#"{"command":"repository rename","name":"b"}"#, Refusal(.memberMissing, "to")),
+        (#"{"command":"audit show","after":-1}"#, Refusal(.outOfRange, "after")),
+    ])
+    func `a command that cannot be read is refused`(text: String, refusal: Refusal) {
+        #expect(throws: refusal) { try OperatorCommand(parsing: JSONBody.object(Array(text.utf8))) }
+    }
+
+    @Test func `a runner's credential is shown once`() async throws {
+        let answer = try await desk.perform(.addRunner(name: "b", patterns: ["acme/*"]), at: now)
+        let secret = try #require(answer["credential"]?.stringValue)
+        let credential = try #require(RunnerCredential(secret))
+        #expect(try await store.runner(credential.digest)?.name == "b")
+        let list = try await desk.perform(.listRunners, at: now).serialized
+        #expect(
+            ByteString(list)
+                == #"{"runners":[{"name":"b","repositories":["acme/*"],"added_at":"2026-11-21T10:00:00Z"}]}"#
+        )
+        #expect(try await desk.perform(.revokeRunner(name: "b"), at: now)["jobs_ended"] == .integer(0))
+        #expect(try await store.runner(credential.digest) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (.addRunner(name: "taken", patterns: ["a/b"]), Refusal(.alreadyExists, "taken")),
+            (.addRunner(name: "a b", patterns: ["a/b"]), Refusal(.nameInvalid, "a b")),
+            (.addRunner(name: "b", patterns: []), Refusal(.memberMissing, "patterns")),
+            (.addRunner(name: "b", patterns: ["a/b", "*/c"]), Refusal(.patternInvalid, "*/c")),
+            // More than the store would read again.
+            (
+                .addRunner(name: "b", patterns: [ByteString](repeating: "a/b", count: 257)),
+                Refusal(.tooMany, "patterns")
+            ),
+            (.revokeRunner(name: "nobody"), Refusal(.notFound, "nobody")),
+            (.forgetRepository(name: "a/b"), Refusal(.notFound, "a/b")),
+            (.renameRepository(name: "a/b", to: "a/c"), Refusal(.notFound, "a/b")),
+            (.renameRepository(name: "a/b", to: "c"), Refusal(.nameInvalid, "c")),
+        ] as [(OperatorCommand, Refusal)]
+    )
+    func `what cannot be done is refused by name`(command: OperatorCommand, refusal: Refusal) async throws {
+        _ = try await desk.perform(.addRunner(name: "taken", patterns: ["a/b"]), at: now)
+        await #expect(throws: refusal) { try await desk.perform(command, at: now) }
+    }
+
+    @Test func `pins are listed`() async throws {
+        store.pin(PinnedRepository(name: "acme/w", id: "42", ownerID: nil, pinnedAt: now))
+        store.pin(PinnedRepository(name: "acme/x", id: "43", ownerID: "7", pinnedAt: now))
+        #expect(
+            ByteString(try await desk.perform(.listRepositories, at: now).serialized)
+                == #"{"repositories":[{"repository":"acme/w","repository_id":"42","pinned_at":"2026-11-21T10:00:00Z"},"#
+                + #"{"repository":"acme/x","repository_id":"43","repository_owner_id":"7","#
+                + #""pinned_at":"2026-11-21T10:00:00Z"}]}"#
+        )
+    }
+
+    @Test func `keys are shown without any private half`() async throws {
+        let ring = try Samples.keys.get().ring
+        _ = try await store.replaceKeyRing(with: ring, expecting: 0)
+        let answer = try await desk.perform(.showKeys, at: now)
+        let keys = try #require(answer["keys"]?.arrayValue)
+        #expect(keys.count == 2)
+        for key in keys {
+            #expect(
+                key.objectValue?.members.map(\.name) == ["kid", "algorithm", "state", "prepared_at", "activated_at"]
+            )
+        }
+        let text = ByteString(answer.serialized).string
+        for key in ring.keys {
+            let sealed = try #require(key.sealedPrivateKey)
+            #expect(!text.contains(ByteString(Base64URL.encode(sealed.bytes)).string))
+        }
+    }
+
+    @Test func `the audit log is shown so that its chain can be checked`() async throws {
+        for number in 0..<3 {
+            try await store.append(
+                AuditRecord(at: time(Int64(number)), operation: .token, decision: .deny, reason: "x")
+            )
+        }
+        let rows = try #require(try await desk.perform(.showAudit(after: 1), at: now)["records"]?.arrayValue)
+        #expect(rows.compactMap { $0.objectValue?["sequence"]?.integerValue } == [2, 3])
+        let stored = try rows.map { row in
+            let object = try #require(row.objectValue)
+            return StoredAuditRecord(
+                sequence: try #require(object["sequence"]?.integerValue),
+                document: try #require(object["record"]?.stringValue).bytes,
+                digest: try Base64URL.decode(#require(object["digest"]?.stringValue).bytes)
+            )
+        }
+        let first = try await store.records(after: 0, limit: 1)[0]
+        #expect(AuditChain.firstBreak(in: stored, after: first) == nil)
+    }
+}
