@@ -5,7 +5,9 @@ enum CommandTree {
     static func text(of root: any ParsableCommand.Type) -> String {
         let lines = lines(below: root, path: root.name)
         let width = lines.map(\.path.count).max() ?? 0
-        let table = lines.map { "  \($0.path)\(String(repeating: " ", count: width - $0.path.count + 2))\($0.abstract)" }
+        let table = lines.map {
+            "  \($0.path)\(String(repeating: " ", count: width - $0.path.count + 2))\($0.abstract)"
+        }
         return """
             \(root.configuration.abstract)
 

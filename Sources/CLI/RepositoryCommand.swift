@@ -18,9 +18,7 @@ struct RepositoryCommand: AsyncParsableCommand {
             if store.json { return StandardStreams.print(answer.line) }
             answer.rows("repositories").forEach { row in
                 StandardStreams.print(
-                    store.json
-                        ? row.line
-                        : "\(row.shown("repository"))\t\(row.shown("repository_id"))\t\(row.shown("repository_owner_id"))"
+                    "\(row.shown("repository"))\t\(row.shown("repository_id"))\t\(row.shown("repository_owner_id"))"
                 )
             }
         }

@@ -46,8 +46,7 @@ struct RunnerCommand: AsyncParsableCommand {
             if store.json { return StandardStreams.print(answer.line) }
             answer.rows("runners").forEach { row in
                 StandardStreams.print(
-                    store.json
-                        ? row.line : "\(row.shown("name"))\t\(row.shown("repositories"))\t\(row.shown("revoked_at"))"
+                    "\(row.shown("name"))\t\(row.shown("repositories"))\t\(row.shown("revoked_at"))"
                 )
             }
         }

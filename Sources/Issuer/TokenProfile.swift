@@ -27,16 +27,19 @@ package struct TokenProfiles: Sendable {
 
     /// The profile for all of `audiences` together: one algorithm, the shortest lifetime.
     ///
-    /// `asked` is the lifetime that a named token asks for; more than the maximum becomes the maximum.
+    /// `asked` is the lifetime that a named token asks for; more than its audiences allow becomes what they allow.
     package func profile(for audiences: Audiences, asked: Int64?) throws(Refusal) -> TokenProfile {
         let profiles = audiences.all.map { byAudience[$0.value] ?? standard }
         guard let first = profiles.first, profiles.allSatisfy({ $0.algorithm == first.algorithm }) else {
             throw Refusal(.audienceProfilesDisagree)
         }
         let shortest = profiles.map(\.lifetime).min() ?? first.lifetime
-        return TokenProfile(
-            algorithm: first.algorithm,
-            lifetime: asked.map { min($0, max(maximumLifetime, shortest)) } ?? shortest
-        )
+        return TokenProfile(algorithm: first.algorithm, lifetime: asked.map { min($0, longest(audiences)) } ?? shortest)
+    }
+
+    /// An audience that is configured has its own limit, any other the maximum.
+    private func longest(_ audiences: Audiences) -> Int64 {
+        let limits = audiences.all.map { byAudience[$0.value]?.lifetime ?? max(maximumLifetime, standard.lifetime) }
+        return limits.min() ?? standard.lifetime
     }
 }

@@ -75,14 +75,12 @@ enum ErrorResponse {
     }
 
     static func response(to fault: RequestFault) -> PlaneResponse {
-        var answer = response(row(fault), reason: fault.rawValue)
-        if fault.isPassing { answer.headers.add(name: "Retry-After", value: "1") }
-        return answer
+        response(row(fault), reason: fault.rawValue)
     }
 
     private static func response(_ row: Row, reason: String, about: ByteString = "") -> PlaneResponse {
         let sentence = ByteString(row.sentence) + (about.isEmpty ? "" : ": " + printable(about))
-        return .json(
+        var answer = PlaneResponse.json(
             JSONObject([
                 ("error", .string(ByteString(row.code))),
                 ("reason", .string(ByteString(reason))),
@@ -91,6 +89,11 @@ enum ErrorResponse {
             ]),
             status: row.status
         )
+        // What passes by itself is worth another try (RFC 9110 §10.2.3).
+        if [.tooManyRequests, .serviceUnavailable].contains(row.status) {
+            answer.headers.add(name: "Retry-After", value: "1")
+        }
+        return answer
     }
 
     /// RFC 6749 §5.2 allows no quote, no backslash and nothing beyond ASCII in a description.

@@ -18,14 +18,6 @@ package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
     case noSigningKey = "no_signing_key"
     case internalError = "internal_error"
 
-    /// The same request may succeed a moment later.
-    var isPassing: Bool {
-        switch self {
-        case .tooManyRequests, .overloaded, .storeUnavailable, .noSigningKey: true
-        default: false
-        }
-    }
-
     /// Where the next request would begin is in doubt, so there is none on this connection.
     var closesConnection: Bool {
         switch self {

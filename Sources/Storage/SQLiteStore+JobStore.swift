@@ -51,6 +51,7 @@ extension SQLiteStore: JobStore {
                 sql: "UPDATE job SET facts = ?, revision = ? WHERE id = ?",
                 arguments: [Data(facts.document.serialized), revision, Data(job.id.text.bytes)]
             )
+            try Self.append(Self.record(.setFacts, of: job, reason: "ok", at: now), in: database)
             return nil
         } committed: { [self] reason in
             guard reason == nil else { return }
@@ -122,15 +123,23 @@ extension SQLiteStore: JobStore {
     private static func markEnded(_ job: Job, _ end: JobEnd, at now: NumericDate, in database: Database) throws {
         try database.cachedStatement(sql: "UPDATE job SET ended_at = ?, end_reason = ? WHERE id = ?")
             .execute(arguments: [end.at.secondsSinceEpoch, end.reason.rawValue, Data(job.id.text.bytes)])
-        let record = AuditRecord(
+        try append(record(.jobEnd, of: job, reason: ByteString(end.reason.rawValue), at: now), in: database)
+    }
+
+    private static func record(
+        _ operation: AuditRecord.Operation,
+        of job: Job,
+        reason: ByteString,
+        at now: NumericDate
+    ) -> AuditRecord {
+        AuditRecord(
             at: now,
-            operation: .jobEnd,
+            operation: operation,
             decision: .permit,
-            reason: ByteString(end.reason.rawValue),
+            reason: reason,
             runner: job.runnerName,
             job: job.id,
             repository: job.facts.repository.name
         )
-        try append(record, in: database)
     }
 }

@@ -33,6 +33,14 @@ package struct StoreFiles: Sendable {
         if jobsworth_file_system_type(path, &type) == 0, Self.networkFileSystems.contains(type) {
             throw StoreFileError.networkFileSystem(path)
         }
+        try checkMode()
+    }
+
+    /// Refuses a database that others can read: it was copied here with the wrong mode.
+    private func checkMode() throws {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: database)
+        guard let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue else { return }
+        guard mode & 0o077 == 0 else { throw StoreFileError.permissionsTooOpen(database) }
     }
 
     /// NFS, SMB and CIFS, by their magic numbers.

@@ -375,7 +375,7 @@ def test_a_rename_moves_the_pin(issuer, runner):
 def test_the_list_of_repositories_shows_names_and_ids(issuer, runner):
     job = full_facts()
     runner.register(registration(job))
-    lines = [harness.strict_json(line) for line in issuer.operator("repository", "list", "--json").splitlines()]
+    lines = harness.strict_json(issuer.operator("repository", "list", "--json"))["repositories"]
     (found,) = [line for line in lines if line["repository"] == job["repository"]]
     assert found["repository_id"] == job["repository_id"]
 

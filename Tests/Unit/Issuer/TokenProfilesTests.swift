@@ -24,6 +24,8 @@ import Testing
             // A named token gets what it asks for, up to the maximum; an audience configured for longer keeps that.
             (["a"], 1, 1), (["a"], 300, 300), (["a"], 900, 900), (["a"], 3600, 3600), (["a"], 3601, 3600),
             (["a"], 86_400, 3600), (["long"], 7200, 7200), (["long"], 86_400, 7200), (["long"], 60, 60),
+            // A short profile is a limit, for a named token too.
+            (["short"], 900, 60), (["a", "short"], 900, 60), (["short"], 30, 30),
         ] as [([ByteString], Int64?, Int64)]
     )
     func `a token lives this long`(audiences: [ByteString], asked: Int64?, lifetime: Int64) throws {
