@@ -32,7 +32,8 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limits: RequestLimits
     private var phase = Phase.firstHead
-    private var timer: Scheduled<Void>?
+    private var deadline = NIODeadline.distantFuture
+    private var clock: RepeatedTask?
     private var headBytes = 0
     private var requestLineHasEnded = false
 
@@ -41,20 +42,25 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        enter(.firstHead, context)
+        enter(.firstHead)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        clock = context.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in
+            let (handler, context) = bound.value
+            handler.check(context)
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        timer?.cancel()
+        clock?.cancel()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
+        clock?.cancel()
         context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if phase == .nextRequest { enter(.head, context) }
+        if phase == .nextRequest { enter(.head) }
         if phase == .head || phase == .firstHead, let exceeded = countHead(unwrapInboundIn(data)) {
             return context.fireUserInboundEventTriggered(exceeded)
         }
@@ -77,22 +83,28 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         switch event {
-        case let next as Phase: enter(next, context)
-        case is AnswerTaken: if phase == .answer { enter(.nextRequest, context) }
+        case let next as Phase: enter(next)
+        case is AnswerTaken: if phase == .answer { enter(.nextRequest) }
         default: return context.triggerUserOutboundEvent(event, promise: promise)
         }
         promise?.succeed(())
     }
 
-    private func enter(_ next: Phase, _ context: ChannelHandlerContext) {
+    private func enter(_ next: Phase) {
         phase = next
         headBytes = 0
         requestLineHasEnded = false
-        timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: allowance(next)) {
-            context.fireUserInboundEventTriggered(Exceeded.time(next))
-        }
+        deadline = .now() + allowance(next)
     }
+
+    private func check(_ context: ChannelHandlerContext) {
+        guard deadline < .now() else { return }
+        deadline = .distantFuture
+        context.fireUserInboundEventTriggered(Exceeded.time(phase))
+    }
+
+    /// One timer a connection, looked at twice a second: to set one for every phase cost more than the request.
+    private static let tick = TimeAmount.milliseconds(500)
 
     private func allowance(_ phase: Phase) -> TimeAmount {
         switch phase {
