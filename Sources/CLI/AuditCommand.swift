@@ -24,7 +24,11 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check that no record was changed, dropped or swapped."
+            abstract: "Check that no record was changed, swapped or taken out of the middle.",
+            discussion: """
+                Prints the number of records and the last digest. Keep them elsewhere: a log that was cut at its end is
+                whole by itself, but no longer holds that digest.
+                """
         )
         @OptionGroup var store: StorageOptions
 

@@ -46,7 +46,7 @@ struct HTTPFetcher {
             return answer
         } catch {
             try? await client.shutdown()
-            throw error as? CommandFailure ?? CommandFailure.failed("\(Self.shown(url)) cannot be reached: \(error)")
+            throw error as? CommandFailure ?? CommandFailure.failed("\(Self.shown(url)): \(Self.explanation(error))")
         }
     }
 
@@ -64,6 +64,17 @@ struct HTTPFetcher {
         let response = try await client.execute(request, timeout: .seconds(30))
         let buffer = try await response.body.collect(upTo: 8_388_608)
         return Answer(status: response.status.code, body: Array(buffer.readableBytesView))
+    }
+
+    /// Never the error's own text: it may quote a header, and so a credential.
+    private static func explanation(_ error: any Error) -> String {
+        switch error as? HTTPClientError {
+        case HTTPClientError.connectTimeout?, HTTPClientError.deadlineExceeded?, HTTPClientError.readTimeout?:
+            "no answer in time; is it the right address, and is the server up?"
+        case HTTPClientError.emptyHost?, HTTPClientError.emptyScheme?, HTTPClientError.invalidURL?:
+            "that is not a URL"
+        default: "it cannot be reached; check the address, the network and the certificate"
+        }
     }
 
     /// A URL without its query, which may hold what is nobody's business.

@@ -45,23 +45,14 @@ struct IssuerProcess {
         )
         let desk = OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
         var services: [any Service] = [StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store)]
-        let load = ServerLoad(maximumRequests: 4096, maximumConnections: Self.maximumConnections)
         let tls = try tlsIdentity()
         services.append(HangupService(tls: tls))
         if let tls { services.append(tls) }
-        services.append(try adminListener(desk, opened.lock))
-        if let address = configuration.metrics {
-            let plane = MetricsPlane(metrics: metrics, readiness: readiness) { store.liveJobCount }
-            services.append(listener(address, plane, ServerLoad(maximumRequests: 64, maximumConnections: 64), nil))
-        }
-        if let address = configuration.runnerListen {
-            services.append(listener(address, planes.runnerPlane, load, tls))
-            services.append(listener(configuration.listen, planes.publicPlane, load, tls))
-        } else {
-            services.append(listener(configuration.listen, planes, load, tls))
-        }
+        let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) { store.liveJobCount }
+        services.append(Listeners(try listeners(planes, desk, metricsPlane, opened.lock, tls)))
         services.append(ReadinessService(readiness: readiness))
         try await run(services)
+        unlink(configuration.adminSocket)
         withExtendedLifetime(opened.lock) {}
     }
 
@@ -144,6 +135,27 @@ struct IssuerProcess {
         }
     }
 
+    private func listeners(
+        _ planes: PlaneSwitch,
+        _ desk: OperatorDesk,
+        _ metrics: MetricsPlane,
+        _ lock: StoreLock,
+        _ tls: TLSIdentity?
+    ) throws -> [Listener] {
+        let load = ServerLoad(maximumRequests: 4096, maximumConnections: OpenFiles.raiseLimit() - 256)
+        var all = [try adminListener(desk, lock)]
+        if let address = configuration.metrics {
+            all.append(listener(address, metrics, ServerLoad(maximumRequests: 64, maximumConnections: 64), nil))
+        }
+        guard let runnerAddress = configuration.runnerListen else {
+            return all + [listener(configuration.listen, planes, load, tls)]
+        }
+        return all + [
+            listener(runnerAddress, planes.runnerPlane, load, tls),
+            listener(configuration.listen, planes.publicPlane, load, tls),
+        ]
+    }
+
     private func listener(
         _ address: ListenAddress,
         _ plane: any Plane,
@@ -165,12 +177,5 @@ struct IssuerProcess {
         ) {
             lock.publish(adminSocket: path)
         }
-    }
-
-    /// Some descriptors stay free for the store, the logs and the admin socket.
-    private static var maximumConnections: Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
-        return max(16, min(20_000, Int(clamping: limit.rlim_cur) - 64))
     }
 }

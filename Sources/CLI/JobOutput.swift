@@ -24,7 +24,7 @@ enum JobOutput {
     }
 
     func write(_ job: JSONObject, verbatim: [UInt8]) throws {
-        let variables = [("JOBSWORTH_JOB_ID", job.shown("id"))] + job.rowsOfEnvironment
+        let variables = try job.safeEnvironment()
         switch self {
         case .json: StandardStreams.write(verbatim + [0x0A])
         case .shell: for (name, value) in variables { StandardStreams.print("export \(name)=\(Self.quoted(value))") }
@@ -52,27 +52,34 @@ enum JobOutput {
     }
 }
 
-/// A file of mode 0600 that is there whole or not at all.
-enum PrivateFile {
-    static func write(_ bytes: [UInt8], to path: String) throws {
-        let draft = "\(path).\(getpid()).new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw CommandFailure.failed("\(path) cannot be written: \(String(cString: strerror(errno)))")
-        }
-        let written = Foundation.write(descriptor, bytes, bytes.count)
-        close(descriptor)
-        guard written == bytes.count, rename(draft, path) == 0 else {
-            unlink(draft)
-            throw CommandFailure.failed("\(path) cannot be written")
-        }
-    }
-}
-
 extension JSONObject {
     /// The variables of the answer to a registration.
     var rowsOfEnvironment: [(String, String)] {
         guard case .object(let environment)? = self["environment"] else { return [] }
         return environment.members.map { ($0.name.string, environment.shown($0.name)) }
+    }
+
+    /// The variables, if each is one that a shell, a file of lines and a folder can hold: an answer is input, too.
+    func safeEnvironment() throws -> [(String, String)] {
+        let variables = [("JOBSWORTH_JOB_ID", shown("id"))] + rowsOfEnvironment
+        for (name, value) in variables {
+            let isName =
+                name.utf8.first.map { !(0x30...0x39).contains($0) } == true && name.utf8.allSatisfy(Self.isNameByte)
+            guard isName, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw CommandFailure.failed(
+                    "the issuer's answer names a variable that is none; is this the right issuer?"
+                )
+            }
+        }
+        return variables
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 }

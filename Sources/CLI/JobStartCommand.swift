@@ -48,6 +48,10 @@ struct JobStartCommand: AsyncParsableCommand {
         for pair in fact + permission + idToken where !pair.utf8.contains(UInt8(ascii: "=")) {
             throw ValidationError("\(pair) must have the form name=value")
         }
+        for pairs in [fact, permission, idToken] {
+            let names = Self.pairs(pairs).map(\.0)
+            if Set(names).count < names.count { throw ValidationError("a name is given twice") }
+        }
     }
 
     func run() async throws {

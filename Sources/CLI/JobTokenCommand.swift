@@ -22,6 +22,9 @@ struct JobTokenCommand: AsyncParsableCommand {
                 "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: the job did not opt in to tokens"
             )
         }
+        guard requestToken.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw CommandFailure.failed("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not one line of printable characters")
+        }
         let encoded = PercentEncoding.encode(ByteString(audience), reserved: Array("&=+#?/:;,@".utf8))
         let answer = try await get("\(url)&audience=\(encoded.string)", requestToken)
         guard answer.status == 200 else { throw IssuerAnswer.failure(answer) }

@@ -1,4 +1,6 @@
+import Discovery
 import Foundation
+import Issuer
 import JOSE
 
 /// Speaks to the runner plane with the runner's credential.
@@ -14,6 +16,10 @@ struct RunnerConnection {
             ?? environment["JOBSWORTH_ISSUER"]
         guard let url else {
             throw CommandFailure.wrongUsage("say with --issuer or JOBSWORTH_ISSUER who the issuer is")
+        }
+        guard let split = URLOrigin.split(ByteString(url)), split.origin.scheme == "https" || split.origin.isLoopback
+        else {
+            throw CommandFailure.wrongConfiguration("\(url) is refused: the credential is sent over https only")
         }
         self.url = url
         credential = try Self.credential(options, environment, standardInputIsTaken)
@@ -51,9 +57,9 @@ struct RunnerConnection {
             )
         }
         let credential = String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard credential.hasPrefix("jwr_") else {
+        guard RunnerCredential(ByteString(credential)) != nil else {
             throw CommandFailure.wrongConfiguration(
-                "that is no runner credential: it begins with jwr_, as runner add printed it"
+                "that is no runner credential: it must be the one line, beginning with jwr_, that runner add printed"
             )
         }
         return credential
@@ -78,15 +84,5 @@ struct RunnerConnection {
         } catch {
             throw CommandFailure.wrongConfiguration("the credential cannot be read from its descriptor")
         }
-    }
-}
-
-/// What the issuer says when it refuses.
-enum IssuerAnswer {
-    static func failure(_ answer: HTTPFetcher.Answer) -> CommandFailure {
-        guard case .object(let object)? = try? JSONReader.read(answer.body) else {
-            return .failed("the issuer answered \(answer.status)")
-        }
-        return .failed("\(object.shown("reason")): \(object.shown("error_description")) (status \(answer.status))")
     }
 }

@@ -2,8 +2,14 @@ import Foundation
 
 /// Standard output carries the asked-for value and nothing else; all the rest goes to standard error.
 enum StandardStreams {
+    /// Ends the command where nobody can take what was asked for: to say done then would lose it.
     static func write(_ bytes: [UInt8]) {
-        try? FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            complain("standard output cannot be written, and what it was to hold is lost")
+            exit(1)
+        }
     }
 
     static func print(_ line: String) {

@@ -13,27 +13,3 @@ package protocol AuditLog: Sendable {
     /// The records in order, oldest first, beginning after `sequence`.
     func records(after sequence: Int64, limit: Int) async throws(StoreError) -> [StoredAuditRecord]
 }
-
-/// A record as it lies in the log: chained to the one before it by its hash.
-package struct StoredAuditRecord: Hashable, Sendable {
-    package let sequence: Int64
-    /// The bytes of ``AuditRecord/document``.
-    package let document: [UInt8]
-    /// SHA-256 over the digest of the record before (32 zero bytes before the first), the sequence (8 bytes,
-    /// big-endian) and the document.
-    package let digest: [UInt8]
-
-    package init(sequence: Int64, document: [UInt8], digest: [UInt8]) {
-        self.sequence = sequence
-        self.document = document
-        self.digest = digest
-    }
-}
-
-/// Why the store did not do what it was asked.
-package enum StoreError: Error, Hashable, Sendable {
-    /// It cannot be read or written now.
-    case unavailable
-    /// More waits to be written than will be written in time.
-    case overloaded
-}

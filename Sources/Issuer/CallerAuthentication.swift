@@ -7,6 +7,7 @@ package struct CallerAuthentication: Sendable {
     private let jobs: any JobStore
     private let auditLog: any AuditLog
     private let requestTokens: RequestTokenKey
+    private let deadTokenAttempts = DeadTokenAttempts()
 
     package init(
         runners: any RunnerStore,
@@ -42,10 +43,12 @@ package struct CallerAuthentication: Sendable {
         throw .unauthenticated
     }
 
-    /// The job whose request token this is, if it still lives; the attempt with a dead one is recorded.
+    /// The job whose request token this is, if it still lives; attempts with a dead one are recorded, the first ones
+    /// each, then a sample.
     package func liveJob(presenting token: ByteString, at now: NumericDate) async throws(IssuanceError) -> Job {
         let job = try await job(presenting: token)
         guard job.end(at: now) != nil else { return job }
+        guard deadTokenAttempts.isRecorded(job.id) else { throw .unauthenticated }
         let record = AuditRecord(
             at: now,
             operation: .token,

@@ -27,11 +27,3 @@ package protocol JobStore: Sendable {
     /// Marks the jobs whose time or lease is over at `now`, each with its audit record; answers how many.
     func endLapsedJobs(at now: NumericDate) async throws(StoreError) -> Int
 }
-
-/// What became of a registration.
-package enum RegistrationOutcome: Hashable, Sendable {
-    case registered
-    /// The runner used this reference before.
-    case referenceTaken(Job)
-    case refused(RefusalReason)
-}

@@ -12,10 +12,15 @@ package struct OwnURLs: Sendable {
         own = urls.map { ($0.origin, Self.segments($0.path.bytes[...])) }
     }
 
-    /// Whether `audience` is one of our URLs or lies under it, however it is spelled: scheme, case, default port,
-    /// userinfo, percent-encoding, dot segments, missing and doubled slashes make no difference.
+    /// Whether `audience` is one of our URLs or lies under it, however it is spelled: scheme or none, case, default
+    /// port, userinfo, percent-encoding, dot segments, missing and doubled slashes make no difference.
     package func contains(_ audience: Audience) -> Bool {
-        guard let split = URLOrigin.split(Self.withTwoSlashes(audience.value)) else { return false }
+        let bare = audience.value.bytes.drop { "/\\".utf8.contains($0) }
+        return isOwn(audience.value) || isOwn("https://" + ByteString(bare))
+    }
+
+    private func isOwn(_ url: ByteString) -> Bool {
+        guard let split = URLOrigin.split(Self.withTwoSlashes(url)) else { return false }
         let host = Self.plainHost(split.origin.host)
         let path = Self.segments(split.rest.bytes.prefix { !"?#".utf8.contains($0) })
         return own.contains { own in
@@ -26,10 +31,11 @@ package struct OwnURLs: Sendable {
         }
     }
 
-    /// Another scheme on its default port is the same house by another door.
+    /// Another scheme on its default port is the same house by another door; 0 is the default of a scheme that is not
+    /// known.
     private func isSamePort(_ own: URLOrigin, _ other: URLOrigin) -> Bool {
         own.port == other.port
-            || (own.scheme != other.scheme && [80, 443].contains(other.port) && [80, 443].contains(own.port))
+            || (own.scheme != other.scheme && [0, 80, 443].contains(other.port) && [80, 443].contains(own.port))
     }
 
     /// Browsers read one slash, three or none, and backslashes, as the two that follow the scheme (WHATWG URL §4.4).
@@ -42,7 +48,7 @@ package struct OwnURLs: Sendable {
     /// They also decode the host.
     private static func plainHost(_ host: ByteString) -> ByteString {
         var decoded = PercentEncoding.decodedLeniently(host.bytes[...]).map(folded)
-        if decoded.last == UInt8(ascii: ".") { decoded.removeLast() }
+        while decoded.last == UInt8(ascii: ".") { decoded.removeLast() }
         return ByteString(decoded)
     }
 

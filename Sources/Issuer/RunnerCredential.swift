@@ -39,12 +39,3 @@ extension RunnerCredential: CustomStringConvertible, CustomReflectable {
     package var description: String { "[redacted]" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
-
-/// What is stored of a credential.
-package struct CredentialDigest: Hashable, Sendable {
-    package let bytes: [UInt8]
-
-    package init(bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-}

@@ -7,12 +7,3 @@ package protocol KeySealer: Sendable {
     /// Opens what ``seal(_:context:)`` made with the same context.
     func unseal(_ sealed: SealedSecret, context: ByteString) throws(SealingError) -> [UInt8]
 }
-
-/// Why a secret cannot be sealed or opened.
-package enum SealingError: Error, Hashable, Sendable {
-    /// The key-encryption key is not 32 bytes long.
-    case keyLength(Int)
-    /// The key-encryption key is another one, or the sealed bytes were changed.
-    case notOpened
-    case notSealed
-}

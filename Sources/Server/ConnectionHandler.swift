@@ -5,7 +5,8 @@ import NIOHTTP1
 
 /// Reads one request at a time off a connection, has it answered, writes the answer.
 ///
-/// `HTTPServerPipelineHandler` stands before it: a pipelined request arrives only after the answer before it.
+/// `HTTPServerPipelineHandler` stands before it: a pipelined request arrives only after the end of the answer before
+/// it. So the end is what keeps a peer in check, and it is written only when the peer takes what it was sent.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -19,11 +20,19 @@ final class ConnectionHandler: ChannelInboundHandler {
         case closing
     }
 
+    /// How an answer ends, and where it is written from.
+    private struct AnswerEnd {
+        let keepingAlive: Bool
+        let context: ChannelHandlerContext
+    }
+
     private let plane: any Plane
     private let limits: RequestLimits
     private let load: ServerLoad
     private let isSecure: Bool
     private var state = State.waiting
+    private var heldEnd: AnswerEnd?
+    private var inputHasClosed = false
 
     init(plane: any Plane, limits: RequestLimits, load: ServerLoad, isSecure: Bool) {
         self.plane = plane
@@ -41,16 +50,19 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard let exceeded = event as? DeadlineHandler.Exceeded else {
-            return context.fireUserInboundEventTriggered(event)
+        switch event {
+        case let exceeded as DeadlineHandler.Exceeded: refuse(exceeded, context)
+        case ChannelEvent.inputClosed: closeInput(context)
+        default: context.fireUserInboundEventTriggered(event)
         }
-        switch exceeded {
-        case .time(.body): refuse(.tooSlow, context)
-        case .time(.head): refuseUnreadHead(.tooSlow, context)
-        case .time: close(context)
-        case .requestLineLength: refuseUnreadHead(.targetTooLong, context)
-        case .headSize: refuseUnreadHead(.headersTooLarge, context)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, let end = heldEnd {
+            heldEnd = nil
+            write(end)
         }
+        context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -65,53 +77,62 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard case .waiting = state else { return }
-        if let fault = Self.fault(in: head, limits: limits) { return refuse(fault, context) }
+        if let fault = head.fault(within: limits) { return refuse(fault, context) }
         context.triggerUserOutboundEvent(DeadlineHandler.Phase.body, promise: nil)
         state = .reading(head, [])
+        if head.expectsContinue {
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),
+                promise: nil
+            )
+        }
     }
 
     private func append(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
         guard case .reading(let head, var body) = state else { return }
-        guard body.count + buffer.readableBytes <= limits.body else {
-            return refuse(.bodyTooLarge, context)
-        }
+        guard body.count + buffer.readableBytes <= limits.body else { return refuse(.bodyTooLarge, context) }
         state = .waiting
         body.append(contentsOf: buffer.readableBytesView)
         state = .reading(head, body)
     }
 
+    /// An answer is never written within the call that brought its request: each pipelined request would deepen the
+    /// stack.
     private func finish(_ context: ChannelHandlerContext) {
         guard case .reading(let head, let body) = state else { return }
         state = .answering
         context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
         let request = PlaneRequest(head: head, body: body)
-        let keepAlive = head.isKeepAlive
-        if let response = plane.answerAtOnce(request) {
-            return write(response, isHead: head.method == .HEAD, keepingAlive: keepAlive, context)
-        }
-        guard load.begin() else {
-            return write(plane.answer(.overloaded), isHead: head.method == .HEAD, keepingAlive: keepAlive, context)
-        }
-        answer(request, keepingAlive: keepAlive, context)
-    }
-
-    private func answer(_ request: PlaneRequest, keepingAlive: Bool, _ context: ChannelHandlerContext) {
-        let plane = plane
-        let load = load
-        let isHead = request.method == .HEAD
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let eventLoop = context.eventLoop
-        Task {
+        let reply = Reply(bound: bound, isHead: head.method == .HEAD, keepingAlive: head.letsAnotherFollow)
+        if let response = plane.answerAtOnce(request) { return reply.give(response) }
+        guard load.begin() else { return reply.give(plane.answer(.overloaded)) }
+        Task { [plane, load] in
             let response = await plane.answer(request)
             load.end()
-            eventLoop.execute {
-                let (handler, context) = bound.value
-                handler.write(response, isHead: isHead, keepingAlive: keepingAlive, context)
-            }
+            reply.give(response)
         }
     }
 
-    // MARK: - Writing
+    private func closeInput(_ context: ChannelHandlerContext) {
+        inputHasClosed = true
+        switch state {
+        case .answering: return
+        case .waiting, .reading, .discarding, .closing: close(context)
+        }
+    }
+
+    // MARK: - Refusing
+
+    private func refuse(_ exceeded: DeadlineHandler.Exceeded, _ context: ChannelHandlerContext) {
+        switch exceeded {
+        case .time(.body): refuse(.tooSlow, context)
+        case .time(.head): refuseUnreadHead(.tooSlow, context)
+        case .time: close(context)
+        case .requestLineLength: refuseUnreadHead(.targetTooLong, context)
+        case .headSize: refuseUnreadHead(.headersTooLarge, context)
+        }
+    }
 
     private func refuse(_ fault: RequestFault, _ context: ChannelHandlerContext) {
         switch state {
@@ -131,6 +152,22 @@ final class ConnectionHandler: ChannelInboundHandler {
         write(plane.answer(fault), isHead: false, keepingAlive: false, beyond)
     }
 
+    // MARK: - Writing
+
+    /// The way back to the connection from wherever the answer is made.
+    private struct Reply: Sendable {
+        let bound: NIOLoopBound<(ConnectionHandler, ChannelHandlerContext)>
+        let isHead: Bool
+        let keepingAlive: Bool
+
+        func give(_ response: PlaneResponse) {
+            bound.eventLoop.execute {
+                let (handler, context) = bound.value
+                handler.write(response, isHead: isHead, keepingAlive: keepingAlive && !handler.inputHasClosed, context)
+            }
+        }
+    }
+
     private func write(
         _ response: PlaneResponse,
         isHead: Bool,
@@ -138,57 +175,51 @@ final class ConnectionHandler: ChannelInboundHandler {
         _ context: ChannelHandlerContext
     ) {
         guard context.channel.isActive else { return }
+        context.write(wrapOutboundOut(.head(head(of: response, keepingAlive: keepingAlive))), promise: nil)
+        if !isHead && response.body.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
+        }
+        let end = AnswerEnd(keepingAlive: keepingAlive, context: context)
+        if context.channel.isWritable { return write(end) }
+        heldEnd = end
+        context.flush()
+    }
+
+    private func head(of response: PlaneResponse, keepingAlive: Bool) -> HTTPResponseHead {
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
         if response.status != .noContent && response.status != .notModified {
-            head.headers.replaceOrAdd(name: "Content-Length", value: String(response.body.count))
+            head.headers.replaceOrAdd(name: "Content-Length", value: String(response.body.readableBytes))
         }
         head.headers.add(name: "Date", value: HTTPDate.now)
         head.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         if isSecure { head.headers.add(name: "Strict-Transport-Security", value: "max-age=31536000") }
         if !keepingAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !isHead && !response.body.isEmpty {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: response.body)))), promise: nil)
-        }
-        // A pipelined request is delivered while the end is written: the state must be ready for it.
-        if keepingAlive { state = .waiting }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        written.futureResult.whenComplete { _ in
-            let (handler, context) = bound.value
-            handler.didWrite(keepingAlive: keepingAlive, context)
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+        return head
     }
 
-    private func didWrite(keepingAlive: Bool, _ context: ChannelHandlerContext) {
-        context.triggerUserOutboundEvent(DeadlineHandler.AnswerTaken(), promise: nil)
-        if keepingAlive { return }
-        guard case .discarding = state else { return close(context) }
+    private func write(_ end: AnswerEnd) {
+        // A pipelined request is delivered while the end is written: the state must be ready for it.
+        if end.keepingAlive { state = .waiting }
+        let eventLoop = end.context.eventLoop
+        let written = eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound((self, end), eventLoop: eventLoop)
+        written.futureResult.whenComplete { _ in
+            let (handler, end) = bound.value
+            handler.didWrite(end)
+        }
+        end.context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    private func didWrite(_ end: AnswerEnd) {
+        end.context.triggerUserOutboundEvent(DeadlineHandler.AnswerTaken(), promise: nil)
+        if end.keepingAlive { return }
+        guard case .discarding = state else { return close(end.context) }
         // To close while the peer still sends would reset the connection before it has read why it was refused.
-        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(500)) { self.close(context) }
+        end.context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(500)) { self.close(end.context) }
     }
 
     private func close(_ context: ChannelHandlerContext) {
         state = .closing
         context.close(promise: nil)
-    }
-
-    // MARK: - Faults
-
-    private static func fault(in head: HTTPRequestHead, limits: RequestLimits) -> RequestFault? {
-        let headers = head.headers
-        if head.uri.utf8.count > limits.headerLine { return .targetTooLong }
-        if headers.contains(name: "Content-Length") && headers.contains(name: "Transfer-Encoding") {
-            return .ambiguousFraming
-        }
-        if headers["Content-Length"].count > 1 || headers["Transfer-Encoding"].count > 1 { return .ambiguousFraming }
-        let hosts = headers["Host"]
-        if hosts.count > 1 || (hosts.isEmpty && head.version != .http1_0) { return .hostMissing }
-        if head.method == .CONNECT || !head.uri.utf8.starts(with: "/".utf8) { return .malformedRequest }
-        if let length = headers.first(name: "Content-Length").flatMap({ Int($0) }), length > limits.body {
-            return .bodyTooLarge
-        }
-        return nil
     }
 }

@@ -31,14 +31,16 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let limits: RequestLimits
+    private let load: ServerLoad
     private var phase = Phase.firstHead
     private var deadline = NIODeadline.distantFuture
     private var clock: RepeatedTask?
     private var headBytes = 0
     private var requestLineHasEnded = false
 
-    init(limits: RequestLimits) {
+    init(limits: RequestLimits, load: ServerLoad) {
         self.limits = limits
+        self.load = load
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -97,8 +99,10 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
         deadline = .now() + allowance(next)
     }
 
+    /// Who is idle gives way when the server is crowded, so that idle connections cannot shut others out.
     private func check(_ context: ChannelHandlerContext) {
-        guard deadline < .now() else { return }
+        let givesWay = phase == .nextRequest && load.isCrowded
+        guard givesWay || deadline < .now() else { return }
         deadline = .distantFuture
         context.fireUserInboundEventTriggered(Exceeded.time(phase))
     }

@@ -6,11 +6,9 @@ import NIOExtras
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
-import ServiceLifecycle
 
-/// One listening socket and its connections, as a service: it stops accepting, lets what is under way finish, and is
-/// gone within the drain time.
-package struct Listener: Service {
+/// One listening socket and what is done with its connections.
+package struct Listener: Sendable {
     private let address: ListenAddress
     private let plane: any Plane
     private let limits: RequestLimits
@@ -18,7 +16,7 @@ package struct Listener: Service {
     private let tls: TLSIdentity?
     private let bound: @Sendable () -> Void
 
-    /// A listener that is opened by ``run()``; `bound` is called when the socket accepts connections.
+    /// A listener that ``Listeners`` opens; `bound` is called when the socket accepts connections.
     package init(
         address: ListenAddress,
         plane: any Plane,
@@ -35,24 +33,20 @@ package struct Listener: Service {
         self.bound = bound
     }
 
-    package func run() async throws {
+    /// Binds the socket; from then on connections are served.
+    func open() async throws(ListenerError) -> OpenListener {
         let group = MultiThreadedEventLoopGroup.singleton
         let quiescing = ServerQuiescingHelper(group: group)
-        let channel: any Channel
         do {
-            channel = try await bind(group, quiescing)
+            let channel = try await bind(group, quiescing)
+            bound()
+            return OpenListener(channel: channel, quiescing: quiescing, drained: group.any().makePromise())
         } catch {
-            throw ListenerError(address: address, reason: (error as? IOError)?.description ?? "\(error)")
+            throw ListenerError(
+                address: address,
+                reason: (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            )
         }
-        bound()
-        let drained = group.any().makePromise(of: Void.self)
-        await withTaskCancellationOrGracefulShutdownHandler {
-            try? await channel.closeFuture.get()
-        } onCancelOrGracefulShutdown: {
-            quiescing.initiateShutdown(promise: drained)
-        }
-        try await drained.futureResult.get()
-        removeSocket()
     }
 
     private func bind(
@@ -69,6 +63,7 @@ package struct Listener: Service {
             }
             .childChannelInitializer { configure($0) }
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
         switch address {
         case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
         case .unix(let path):
@@ -89,7 +84,7 @@ package struct Listener: Service {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-            try pipeline.addHandler(DeadlineHandler(limits: limits))
+            try pipeline.addHandler(DeadlineHandler(limits: limits, load: load))
             try pipeline.addHandler(HTTPResponseEncoder())
             try pipeline.addHandler(
                 ByteToMessageHandler(
@@ -105,10 +100,6 @@ package struct Listener: Service {
             )
         }
     }
-
-    private func removeSocket() {
-        if case .unix(let path) = address { unlink(path) }
-    }
 }
 
 extension RequestLimits {
@@ -119,10 +110,4 @@ extension RequestLimits {
         configuration.maxHeaderFieldCount = headerCount
         return configuration
     }
-}
-
-/// A listener could not be opened.
-package struct ListenerError: Error {
-    package let address: ListenAddress
-    package let reason: String
 }

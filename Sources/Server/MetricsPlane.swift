@@ -1,4 +1,5 @@
 import JOSE
+import NIOCore
 import NIOHTTP1
 
 /// Liveness, readiness and metrics, read-only, on a listener of their own.
@@ -40,7 +41,7 @@ package struct MetricsPlane: Plane {
         PlaneResponse(
             status: status,
             headers: ["Content-Type": type, "Cache-Control": "no-store"],
-            body: Array(text.utf8)
+            body: ByteBuffer(string: text)
         )
     }
 }

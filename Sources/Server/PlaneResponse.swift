@@ -1,13 +1,14 @@
 package import JOSE
+package import NIOCore
 package import NIOHTTP1
 
 /// One whole answer.
 package struct PlaneResponse: Sendable {
     package var status: HTTPResponseStatus
     package var headers: HTTPHeaders
-    package var body: [UInt8]
+    package var body: ByteBuffer
 
-    package init(status: HTTPResponseStatus, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
+    package init(status: HTTPResponseStatus, headers: HTTPHeaders = HTTPHeaders(), body: ByteBuffer = ByteBuffer()) {
         self.status = status
         self.headers = headers
         self.body = body
@@ -18,7 +19,7 @@ package struct PlaneResponse: Sendable {
         PlaneResponse(
             status: status,
             headers: ["Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"],
-            body: object.serialized
+            body: ByteBuffer(bytes: object.serialized)
         )
     }
 

@@ -13,7 +13,7 @@ package struct RequestLimits: Sendable {
     /// From the end of the head to the end of the body.
     package var bodyDeadline = TimeAmount.seconds(10)
     /// From the end of the request until the last byte of the answer is taken by the peer.
-    package var answerDeadline = TimeAmount.seconds(20)
+    package var answerDeadline = TimeAmount.seconds(10)
     /// Between two requests.
     package var idleDeadline = TimeAmount.seconds(30)
 

@@ -28,6 +28,11 @@ package final class ServerLoad: Sendable {
         connections.subtract(1, ordering: .relaxed)
     }
 
+    /// Three quarters of the connections are taken: idle ones must make room.
+    var isCrowded: Bool {
+        connections.load(ordering: .relaxed) * 4 > maximumConnections * 3
+    }
+
     private static func enter(_ counter: borrowing Atomic<Int>, _ maximum: Int) -> Bool {
         if counter.add(1, ordering: .relaxed).newValue <= maximum { return true }
         counter.subtract(1, ordering: .relaxed)

@@ -3,14 +3,20 @@ import GRDB
 import Issuer
 import JOSE
 import Keys
+import Logging
 
 extension Job {
     private static let select =
         "SELECT job.*, runner.name AS runner_name FROM job JOIN runner ON runner.id = job.runner"
 
-    /// The jobs that nobody has ended yet.
-    static func live(in database: Database) throws -> [Job] {
-        try fetchAll("ended_at IS NULL", arguments: [], in: database)
+    /// The jobs that nobody has ended yet. One that cannot be read gets no more tokens; the others are served.
+    static func live(in database: Database, logger: Logger) throws -> [Job] {
+        let jobs = try fetchAll("ended_at IS NULL", arguments: [], in: database)
+        let stored = try Int.fetchOne(database, sql: "SELECT count(*) FROM job WHERE ended_at IS NULL") ?? 0
+        if stored > jobs.count {
+            logger.critical("jobs cannot be read and get no tokens", metadata: ["count": "\(stored - jobs.count)"])
+        }
+        return jobs
     }
 
     static func fetch(_ id: JobID, in database: Database) throws -> Job? {
@@ -33,7 +39,7 @@ extension Job {
         in database: Database
     ) throws -> [Job] {
         try Row.fetchAll(database.cachedStatement(sql: select + " WHERE " + condition), arguments: arguments)
-            .map(Job.init(row:))
+            .compactMap { try? Job(row: $0) }
     }
 
     func insert(hasToken: Bool, in database: Database) throws {

@@ -87,13 +87,15 @@ extension SQLiteStore: AuditLog {
         return permits.compactMap(\.kid).allSatisfy(active.contains) ? nil : .keyWithdrawn
     }
 
-    /// The keys that sign by the stored ring, decoded once a version.
+    /// The keys that sign by the stored ring, decoded once for each ring.
     private func activeKids(in database: Database) throws -> Set<ByteString> {
-        let version = try Int64.fetchOne(database.cachedStatement(sql: "SELECT version FROM key_ring")) ?? 0
+        let statement = try database.cachedStatement(sql: "SELECT document FROM key_ring")
+        guard let document = try Data.fetchOne(statement) else { return [] }
         let known = activeKeys.withLock { $0 }
-        if known.version == version { return known.kids }
-        let kids = Set(try Self.ring(in: database).keys.filter { $0.state == .active }.map(\.kid))
-        activeKeys.withLock { $0 = ActiveKeys(version: version, kids: kids) }
+        if known.document == document { return known.kids }
+        let ring = try KeyRingDocument.read([UInt8](document))
+        let kids = Set(ring.keys.filter { $0.state == .active }.map(\.kid))
+        activeKeys.withLock { $0 = ActiveKeys(document: document, kids: kids) }
         return kids
     }
 }

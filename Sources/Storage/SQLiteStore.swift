@@ -28,7 +28,7 @@ package final class SQLiteStore: Sendable {
         try connection.read { database in
             let runners = try Runner.live(in: database)
             liveRunners.withLock { $0 = Dictionary(uniqueKeysWithValues: runners) }
-            let jobs = try Job.live(in: database)
+            let jobs = try Job.live(in: database, logger: logger)
             liveJobs.withLock { $0 = Dictionary(uniqueKeysWithValues: jobs.map { ($0.id, $0) }) }
         }
     }
@@ -58,6 +58,7 @@ package final class SQLiteStore: Sendable {
             try database.execute(sql: "PRAGMA secure_delete = ON")
             try database.execute(sql: "PRAGMA cell_size_check = ON")
         }
+        configuration.busyMode = .timeout(5)
         do {
             return try DatabaseQueue(path: path, configuration: configuration)
         } catch let error as DatabaseError {
@@ -80,10 +81,4 @@ package final class SQLiteStore: Sendable {
         if try connection.read(migrator.hasBeenSuperseded) { throw StoreFileError.newerSchema }
         try migrator.migrate(connection)
     }
-}
-
-/// The keys that sign, as of one version of the ring.
-struct ActiveKeys: Sendable {
-    var version: Int64 = -1
-    var kids: Set<ByteString> = []
 }

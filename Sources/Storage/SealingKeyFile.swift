@@ -39,8 +39,8 @@ package enum SealingKeyFile {
     private static func create(_ path: String) throws {
         var generator = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        let draft = path + ".new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let draft = "\(path).\(getpid()).new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreFileError.system(path, String(cString: strerror(errno))) }
         defer { close(descriptor) }
         let text = Base64URL.encode(key) + [UInt8(ascii: "\n")]

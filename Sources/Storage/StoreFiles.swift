@@ -7,8 +7,20 @@ import JOSE
 package struct StoreFiles: Sendable {
     package let database: String
 
+    /// Links are followed first: two names of one database must not have two locks.
     package init(database: String) {
-        self.database = database
+        self.database = Self.resolved(database) ?? Self.resolvedFolder(of: database) ?? database
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    private static func resolvedFolder(of path: String) -> String? {
+        let folder = (path as NSString).deletingLastPathComponent
+        return resolved(folder.isEmpty ? "." : folder).map { $0 + "/" + (path as NSString).lastPathComponent }
     }
 
     package var lock: String { database + ".lock" }

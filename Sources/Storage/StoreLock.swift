@@ -8,21 +8,33 @@ import Foundation
 package final class StoreLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock.
+    /// Takes the lock. While an operator's command has it, which is short, this waits for at most five seconds.
     ///
-    /// - Throws: ``StoreFileError/ownedByAnother(_:)`` while another process holds it.
+    /// - Throws: ``StoreFileError/ownedByAnother(_:)`` while a server has it.
     package init(_ files: StoreFiles) throws {
-        descriptor = open(files.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        descriptor = open(files.lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreFileError.system(files.lock, String(cString: strerror(errno))) }
-        switch jobsworth_lock_exclusively(descriptor) {
-        case 0: break
-        case EWOULDBLOCK:
+        do {
+            try Self.lock(descriptor, files)
+        } catch {
             close(descriptor)
-            throw StoreFileError.ownedByAnother(files.database)
-        case let code:
-            close(descriptor)
-            throw StoreFileError.system(files.lock, String(cString: strerror(code)))
+            throw error
         }
+        // What a dead owner said of its admin socket is over.
+        ftruncate(descriptor, 0)
+    }
+
+    private static func lock(_ descriptor: Int32, _ files: StoreFiles) throws {
+        for _ in 0..<100 {
+            switch jobsworth_lock_exclusively(descriptor) {
+            case 0: return
+            case EWOULDBLOCK: break
+            case let code: throw StoreFileError.system(files.lock, String(cString: strerror(code)))
+            }
+            if adminSocket(of: files) != nil { break }
+            usleep(50_000)
+        }
+        throw StoreFileError.ownedByAnother(files.database)
     }
 
     deinit {

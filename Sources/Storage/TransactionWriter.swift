@@ -24,6 +24,7 @@ final class TransactionWriter: Sendable {
         var isClosed = false
         /// After a failed write or flush nobody knows what the disk holds: nothing is written until a restart.
         var isBroken = false
+        var failures = 0
     }
 
     init(connection: DatabaseQueue, logger: Logger) {
@@ -111,7 +112,17 @@ final class TransactionWriter: Sendable {
 
     private func note(_ error: any Error) {
         let code = (error as? DatabaseError)?.resultCode
-        logger.error("store write failed", metadata: ["error.code": "\(code?.rawValue ?? -1)"])
+        let failures = state.withLock { state in
+            state.failures += 1
+            return state.failures
+        }
+        // Each request tries: the first, second, fourth … failure says enough.
+        if failures & (failures - 1) == 0 {
+            logger.error(
+                "store write failed",
+                metadata: ["error.code": "\(code?.rawValue ?? -1)", "count": "\(failures)"]
+            )
+        }
         if code == .SQLITE_IOERR || code == .SQLITE_CORRUPT {
             state.withLock { $0.isBroken = true }
             logger.critical("the disk failed: nothing will be written, and no token issued, until a restart")

@@ -380,7 +380,7 @@ def test_operator_commands_work_with_and_without_a_running_server(issuers):
     assert "second" in issuer.operator("runner", "list")
     shown = issuer.operator("runner", "list") + issuer.operator("runner", "list", "--json")
     assert "jwr_" not in shown and with_server.credential[4:] not in shown
-    pinned = json.loads(repositories.splitlines()[0])["repository"]
+    pinned = json.loads(repositories)["repositories"][0]["repository"]
     assert issuer.stop() == 0
     issuer.operator("repository", "rename", pinned, "acme/renamed")
     assert "acme/renamed" in issuer.operator("repository", "list")
