@@ -48,7 +48,7 @@ package struct URLOrigin: Hashable, Sendable {
         )
     }
 
-    private static let defaultPorts: [ByteString: UInt16] = ["http": 80, "https": 443]
+    private static let defaultPorts: [ByteString: UInt16] = ["http": 80, "https": 443, "ws": 80, "wss": 443]
 
     private var plainAuthority: ByteString {
         Self.defaultPorts[scheme] == port ? host : host + ByteString(":\(port)")

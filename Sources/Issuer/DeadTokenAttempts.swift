@@ -7,7 +7,7 @@ final class DeadTokenAttempts: Sendable {
     private static let maximumJobs = 100_000
     private let counts = Mutex<[JobID: Int]>([:])
 
-    /// True for the first eight attempts with a job's token, and then for the 16th, 32nd, 64th …
+    /// True for the first eight attempts with a job's token, and then for the 16th, the 32nd and so on.
     func isRecorded(_ job: JobID) -> Bool {
         let count = counts.withLock { counts in
             if counts.count >= Self.maximumJobs { counts.removeAll() }

@@ -31,11 +31,10 @@ package struct OwnURLs: Sendable {
         }
     }
 
-    /// Another scheme on its default port is the same house by another door; 0 is the default of a scheme that is not
-    /// known.
+    /// Another scheme of the web on its default port is the same house by another door.
     private func isSamePort(_ own: URLOrigin, _ other: URLOrigin) -> Bool {
         own.port == other.port
-            || (own.scheme != other.scheme && [0, 80, 443].contains(other.port) && [80, 443].contains(own.port))
+            || (own.scheme != other.scheme && [80, 443].contains(other.port) && [80, 443].contains(own.port))
     }
 
     /// Browsers read one slash, three or none, and backslashes, as the two that follow the scheme (WHATWG URL §4.4).

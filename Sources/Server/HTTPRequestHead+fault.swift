@@ -17,7 +17,9 @@ extension HTTPRequestHead {
         return nil
     }
 
-    /// Whether another request may follow. After an `Upgrade` the decoder waits for the other protocol, which we have not.
+    /// Whether another request may follow.
+    ///
+    /// After an `Upgrade` the decoder waits for the other protocol, which we have not.
     var letsAnotherFollow: Bool {
         isKeepAlive && !headers.contains(name: "Upgrade")
     }

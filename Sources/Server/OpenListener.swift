@@ -13,7 +13,9 @@ struct OpenListener: Sendable {
         self.drained = drained
     }
 
-    /// Stops accepting, closes idle connections and lets the others finish the request they are at. Once.
+    /// Stops accepting, closes idle connections and lets the others finish the request they are at.
+    ///
+    /// Once.
     func drain() {
         quiescing.initiateShutdown(promise: drained)
     }

@@ -9,7 +9,9 @@ extension Job {
     private static let select =
         "SELECT job.*, runner.name AS runner_name FROM job JOIN runner ON runner.id = job.runner"
 
-    /// The jobs that nobody has ended yet. One that cannot be read gets no more tokens; the others are served.
+    /// The jobs that nobody has ended yet.
+    ///
+    /// One that cannot be read gets no more tokens; the others are served.
     static func live(in database: Database, logger: Logger) throws -> [Job] {
         let jobs = try fetchAll("ended_at IS NULL", arguments: [], in: database)
         let stored = try Int.fetchOne(database, sql: "SELECT count(*) FROM job WHERE ended_at IS NULL") ?? 0

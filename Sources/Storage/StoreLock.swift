@@ -8,7 +8,9 @@ import Foundation
 package final class StoreLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock. While an operator's command has it, which is short, this waits for at most five seconds.
+    /// Takes the lock.
+    ///
+    /// While an operator's command has it, which is short, this waits for at most five seconds.
     ///
     /// - Throws: ``StoreFileError/ownedByAnother(_:)`` while a server has it.
     package init(_ files: StoreFiles) throws {

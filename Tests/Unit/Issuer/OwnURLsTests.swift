@@ -39,6 +39,8 @@ import Testing
         "https:ci.example.org/ci", "https:/ci.example.org/ci", "https:///ci.example.org/ci",
         "https:\\\\ci.example.org/ci",
         "https:/\\ci.example.org/ci",
+        // No scheme, another scheme of the web, more dots than one.
+        "//ci.example.org/ci", "ci.example.org/ci/token", "wss://ci.example.org/ci", "https://ci.example.org../ci",
     ])
     func `a spelling of our own URL is ours`(audience: String) throws {
         #expect(try own("https://ci.example.org/ci").contains(Audience(ByteString(audience))))
