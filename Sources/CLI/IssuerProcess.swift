@@ -22,6 +22,10 @@ struct IssuerProcess {
     }
 
     func run() async throws {
+        // With seeds that are known, a registration could be made of names that all collide in our tables.
+        guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil else {
+            throw CommandFailure.wrongConfiguration("SWIFT_DETERMINISTIC_HASHING is set; unset it")
+        }
         if jobsworth_forbid_core_dumps() != 0 { logger.warning("core dumps could not be switched off") }
         let opened = try await OpenedStore.open(
             configuration.files,

@@ -18,7 +18,7 @@ package struct JobRegistrar: Sendable {
         package let job: Job
         /// False where the same registration came before under its reference.
         package let isNew: Bool
-        package let namedTokens: [(name: ByteString, token: SignedToken)]
+        package let namedTokens: [(name: ByteString, token: ReleasedToken)]
     }
 
     package func register(
@@ -102,7 +102,7 @@ package struct JobRegistrar: Sendable {
         guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
         let tokens = try issuer.namedTokens(of: job, at: now)
         if !tokens.isEmpty { try await issuer.commit(tokens, of: job, at: now) }
-        return Registered(job: job, isNew: false, namedTokens: named(tokens, of: job))
+        return Registered(job: job, isNew: false, namedTokens: released(tokens, of: job))
     }
 
     private func registerNew(
@@ -117,7 +117,7 @@ package struct JobRegistrar: Sendable {
         let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
         let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
         switch outcome {
-        case .registered: return Registered(job: job, isNew: true, namedTokens: named(tokens, of: job))
+        case .registered: return Registered(job: job, isNew: true, namedTokens: released(tokens, of: job))
         case .referenceTaken(let known): return try await repeated(known, registration, at: now)
         case .refused(.runnerRevoked): throw .unauthenticated
         case .refused(.keyWithdrawn): throw .store(.unavailable)
@@ -125,8 +125,9 @@ package struct JobRegistrar: Sendable {
         }
     }
 
-    private func named(_ tokens: [SignedToken], of job: Job) -> [(name: ByteString, token: SignedToken)] {
-        Array(zip(job.registration.namedTokens.map(\.name), tokens))
+    /// The named tokens, after their records were committed.
+    private func released(_ tokens: [SignedToken], of job: Job) -> [(name: ByteString, token: ReleasedToken)] {
+        Array(zip(job.registration.namedTokens.map(\.name), tokens.map(ReleasedToken.init(recorded:))))
     }
 
     private func registrationRecord(of job: Job, at now: NumericDate) -> AuditRecord {

@@ -59,22 +59,3 @@ package struct PreparedToken: Sendable {
         128 + (payload * 4 + 2) / 3 + 343
     }
 }
-
-/// A signed token that has not been released: it leaves only after its audit record is durable.
-package struct SignedToken: Sendable {
-    /// The compact serialisation (RFC 7515 §7.1).
-    package let compact: ByteString
-    package let kid: ByteString
-    package let prepared: PreparedToken
-
-    fileprivate init(compact: ByteString, kid: ByteString, prepared: PreparedToken) {
-        self.compact = compact
-        self.kid = kid
-        self.prepared = prepared
-    }
-}
-
-extension SignedToken: CustomStringConvertible, CustomReflectable {
-    package var description: String { "[redacted]" }
-    package var customMirror: Mirror { Mirror(self, children: []) }
-}

@@ -45,9 +45,7 @@ package final class TokenIssuer: Sendable {
         _ request: TokenRequest,
         for job: Job,
         at now: NumericDate
-    ) async throws(IssuanceError)
-        -> SignedToken
-    {
+    ) async throws(IssuanceError) -> ReleasedToken {
         let token: SignedToken
         do throws(IssuanceError) {
             token = try sign(request, for: job, at: now)
@@ -58,7 +56,7 @@ package final class TokenIssuer: Sendable {
             throw error
         }
         try await commit([token], of: job, at: now)
-        return token
+        return ReleasedToken(recorded: token)
     }
 
     /// The named tokens of a job, signed and not yet recorded.
@@ -91,7 +89,7 @@ package final class TokenIssuer: Sendable {
     }
 
     /// Commits the records of signed tokens; throws where they must be dropped.
-    package func commit(_ tokens: [SignedToken], of job: Job, at now: NumericDate) async throws(IssuanceError) {
+    func commit(_ tokens: [SignedToken], of job: Job, at now: NumericDate) async throws(IssuanceError) {
         let refusal: RefusalReason?
         do throws(StoreError) {
             refusal = try await auditLog.commit(permits(tokens, of: job, at: now), of: job, at: now)
@@ -107,7 +105,7 @@ package final class TokenIssuer: Sendable {
     }
 
     /// The audit records with which `tokens` may leave.
-    package func permits(_ tokens: [SignedToken], of job: Job, at now: NumericDate) -> [AuditRecord] {
+    func permits(_ tokens: [SignedToken], of job: Job, at now: NumericDate) -> [AuditRecord] {
         tokens.map { token in
             AuditRecord(
                 at: now,

@@ -54,7 +54,7 @@ extension RunnerPlane {
         return job
     }
 
-    private func issue(_ audiences: Audiences, for job: Job) async throws -> SignedToken {
+    private func issue(_ audiences: Audiences, for job: Job) async throws -> ReleasedToken {
         let token = try await issuer.issue(TokenRequest(audiences: audiences), for: job, at: .now)
         metrics.countToken(token.prepared.algorithm)
         return token

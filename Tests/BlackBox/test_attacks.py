@@ -300,3 +300,10 @@ def test_sigterm_is_not_held_up_by_slow_clients_on_every_listener(issuers):
         stop.set()
 
 
+
+
+def test_an_issuer_whose_hash_seeds_are_known_does_not_start(directory):
+    done = harness.run_cli(
+        "serve", "--issuer", f"http://{HOST}:{harness.free_port()}", "--storage", f"sqlite:{directory}/s.sqlite",
+        environment=harness.clean_environment(SWIFT_DETERMINISTIC_HASHING="1"))
+    assert done.returncode == 78 and "SWIFT_DETERMINISTIC_HASHING" in done.stderr

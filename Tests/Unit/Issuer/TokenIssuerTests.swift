@@ -9,13 +9,13 @@ import Testing
     private let store = InMemoryStore()
     private let now = time(1_000_000)
 
-    private func payload(_ token: SignedToken) throws -> JSONObject {
+    private func payload(_ token: ReleasedToken) throws -> JSONObject {
         let parts = token.compact.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         try #require(parts.count == 3)
         return try #require(try JSONReader.read(Base64URL.decode(parts[1])).objectValue)
     }
 
-    private func lifetime(_ token: SignedToken) throws -> Int64 {
+    private func lifetime(_ token: ReleasedToken) throws -> Int64 {
         let claims = try payload(token)
         return try #require(claims["exp"]?.integerValue) - #require(claims["iat"]?.integerValue)
     }
@@ -147,7 +147,8 @@ import Testing
             ),
         ])
         let tokens = try Samples.tokenIssuer(store).namedTokens(of: job, at: now)
-        #expect(try tokens.map(lifetime) == [300, 900, 1000])
+        let lifetimes = tokens.map { $0.prepared.expiresAt.secondsSinceEpoch - now.secondsSinceEpoch }
+        #expect(lifetimes == [300, 900, 1000])
         // Signed, not yet recorded: nothing was committed.
         #expect(store.records.isEmpty)
     }
