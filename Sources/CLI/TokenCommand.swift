@@ -17,6 +17,8 @@ struct TokenCommand: AsyncParsableCommand {
             abstract: "Show what a token says, without verifying it.",
             discussion: "The token comes from standard input where it is not given."
         )
+        @Flag(help: "Print JSON, as it always does.") var json = false
+
         @Argument(help: "The token.") var token: String?
 
         func run() async throws {
@@ -53,6 +55,8 @@ struct TokenCommand: AsyncParsableCommand {
 
         @Option(help: ArgumentHelp("Allow one more algorithm than RS256 and ES256.", valueName: "algorithm"))
         var algorithm: [String] = []
+
+        @Flag(help: "Print JSON, as it always does.") var json = false
 
         @Argument(help: "The token.") var token: String?
 
