@@ -16,8 +16,12 @@ package struct JobRegistration: Hashable, Sendable {
     package let lifetime: Int64
     /// Seconds within which a heartbeat must come, 1…86400; nil for a job without a lease.
     package let lease: Int64?
-    /// The checked body, as it is stored and read again.
-    package let document: JSONObject
+    /// The checked body, as it is stored and read again: bytes, for a live job is kept in memory and its body as a tree
+    /// would be most of it.
+    package let document: [UInt8]
+    /// A hash that is the same for the same members and values in any order: what tells a repeated registration from
+    /// another one under the same reference.
+    package let digest: [UInt8]
 
     private static let members: Set<ByteString> = [
         "job", "permissions", "audiences", "reference", "id_tokens", "expires_in", "lease",
@@ -33,13 +37,8 @@ package struct JobRegistration: Hashable, Sendable {
         reference = try Self.reference(object)
         lifetime = try object.integer("expires_in", in: 1...86_400) ?? 3600
         lease = try object.integer("lease", in: 1...86_400)
-        document = object
-    }
-
-    /// A hash that is the same for the same members and values in any order: what tells a repeated registration from
-    /// another one under the same reference.
-    package var digest: [UInt8] {
-        Array(SHA256.hash(data: Self.sorted(.object(document)).serialized))
+        document = object.serialized
+        digest = Array(SHA256.hash(data: Self.sorted(.object(object)).serialized))
     }
 
     private static func permission(_ permissions: JSONObject?) throws(Refusal) -> Bool {

@@ -53,7 +53,7 @@ extension Job {
                 """
         ).execute(arguments: [
             Data(id.text.bytes), runner, registration.reference.map { Data($0.bytes) },
-            Data(registration.document.serialized), Data(facts.document.serialized), revision,
+            Data(registration.document), Data(facts.document.serialized), revision,
             registeredAt.secondsSinceEpoch, expiresAt.secondsSinceEpoch, leaseExpiresAt?.secondsSinceEpoch, hasToken,
         ])
     }

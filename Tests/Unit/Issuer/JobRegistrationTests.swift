@@ -153,7 +153,7 @@ import Testing
             ],
             facts: [("actor", "\u{1F600}\u{E9}\\")]
         )
-        let read = try JobRegistration(parsing: JSONBody.object(registration.document.serialized))
+        let read = try JobRegistration(parsing: JSONBody.object(registration.document))
         #expect(read == registration)
         #expect(read.digest == registration.digest)
     }
