@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import subprocess
 
 import pytest
 
@@ -175,3 +177,39 @@ def test_the_metrics_listener_is_off_unless_given(issuers):
                 ports.add((fields[1].split(":")[0], int(fields[1].split(":")[1], 16)))
     assert [port for _, port in ports] == [issuer.port]
     assert ports == {("0100007F", issuer.port)}, "listens on more than the loopback address"
+
+
+def test_unknown_credentials_are_counted_and_only_a_sample_of_them_is_logged(issuers):
+    issuer = issuers.start()
+    for number in range(64):
+        answer = issuer.call("POST", "/v1/jobs", headers=bearer(f"jwr_{number:043d}"), body=b"{}")
+        assert answer.status == 401
+    _, samples = metrics(issuer)
+    assert ("jobsworth_unauthenticated_total", "", 64.0) in samples
+    lines = [line for line in issuer.output().splitlines() if "credentials refused" in line]
+    assert 1 <= len(lines) <= 8
+    assert "jwr_" not in issuer.output()
+
+
+def test_another_user_gets_no_answer_on_the_admin_socket_even_where_the_file_lets_it_in(issuers):
+    issuer = issuers.start()
+    (path,) = issuer.sockets()
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+    if os.getuid() == 0:  # only root can be somebody else; for anybody else the mode above is what can be seen
+        for folder in (issuer.directory, issuer.store_directory):
+            folder.chmod(0o711)
+        path.chmod(0o666)
+        request = b"POST /command HTTP/1.1\r\nHost: x\r\nContent-Length: 23\r\n\r\n" + b'{"command":"keys show"}'
+        script = ("import socket, sys\n"
+                  "connection = socket.socket(socket.AF_UNIX)\nconnection.settimeout(5)\n"
+                  "try:\n    connection.connect(sys.argv[1])\n    connection.sendall(bytes.fromhex(sys.argv[2]))\n"
+                  "    print(connection.recv(4096))\nexcept OSError as error:\n    print(b'', type(error).__name__)\n")
+
+        def asked_as(user: int) -> str:
+            return subprocess.run(
+                ["python3", "-c", script, str(path), request.hex()], user=user, group=user, extra_groups=[],
+                capture_output=True, text=True, timeout=20, cwd="/", env={"PATH": "/usr/bin:/bin"}).stdout
+
+        assert "200 OK" in asked_as(0)
+        refused = asked_as(65534)
+        assert refused.startswith("b''") and "PermissionError" not in refused, refused

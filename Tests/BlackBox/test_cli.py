@@ -640,3 +640,24 @@ def test_a_key_file_that_is_not_there_is_an_error(keys):
 def test_pyjwt_agrees_about_the_good_token(keys):
     assert jwt.decode(keys.token(), keys.rsa.public_key(), algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER)
     assert jwt.decode(keys.token(alg="ES256"), keys.ec.public_key(), algorithms=["ES256"], audience=AUDIENCE, issuer=ISSUER)
+
+
+def test_the_credential_may_come_from_an_open_descriptor(issuer, credential_file):
+    with open(credential_file, "rb") as credential:
+        done = subprocess.run(
+            [str(harness.binary()), "job", "start", "--issuer", issuer.url, "--credential-fd", str(credential.fileno()),
+             "--fact", "repository=acme/by-descriptor", "--fact", "ref=refs/heads/main", "--fact", "workflow=deploy",
+             "--fact", "run_id=1", "--permission", "id-token=write"],
+            pass_fds=(credential.fileno(),), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20,
+            env=clean_environment())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id_token_request"]["token"].startswith("jwj_")
+
+
+def test_the_credential_may_come_from_standard_input(issuer, credential_file):
+    done = run_cli(
+        "job", "start", "--issuer", issuer.url, "--fact", "repository=acme/by-stdin", "--fact", "ref=refs/heads/main",
+        "--fact", "workflow=deploy", "--fact", "run_id=1", "--permission", "id-token=write",
+        stdin=credential_file.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id_token_request"]["token"].startswith("jwj_")
