@@ -1,5 +1,4 @@
 import JOSE
-import Logging
 import NIOCore
 import NIOHTTP1
 

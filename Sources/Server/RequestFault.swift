@@ -17,14 +17,4 @@ package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
     case storeUnavailable = "store_unavailable"
     case noSigningKey = "no_signing_key"
     case internalError = "internal_error"
-
-    /// Where the next request would begin is in doubt, so there is none on this connection.
-    var closesConnection: Bool {
-        switch self {
-        case .malformedRequest, .ambiguousFraming, .hostMissing, .headersTooLarge, .targetTooLong, .bodyTooLarge,
-            .tooSlow:
-            true
-        default: false
-        }
-    }
 }
