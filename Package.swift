@@ -78,6 +78,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
+            dependencies: ["JOSE", "Keys"],
             path: "Tests/Support",
             exclude: ["check_imports.py", "install_packages.sh"],
             swiftSettings: settings
@@ -102,7 +103,7 @@ let package = Package(
         ),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["JOSE", "Keys", "Issuer", "Storage", crypto, logging],
+            dependencies: ["TestSupport", "JOSE", "Keys", "Issuer", "Storage", crypto, logging],
             path: "Tests/Integration/Stores",
             swiftSettings: settings
         ),

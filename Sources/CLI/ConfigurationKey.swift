@@ -16,6 +16,14 @@ enum ConfigurationKey: String, CaseIterable {
     case maximumLifetime = "tokens.maximumLifetime"
     case subject = "tokens.subject"
     case forgeURL = "tokens.url"
+    case rotationInterval = "keys.rotationInterval"
+    case publicationLead = "keys.publicationLead"
+    case gracePeriod = "keys.gracePeriod"
+    case refreshInterval = "keys.refreshInterval"
+    case clockSkew = "keys.clockSkew"
+    case jwksMaxAge = "keys.jwksMaxAge"
+    case maximumPublished = "keys.maximumPublished"
+    case revocationLedger = "keys.revocationLedger"
 
     /// Sections that hold more than scalars.
     static let audiences = "tokens.audiences"
@@ -32,7 +40,10 @@ enum ConfigurationKey: String, CaseIterable {
         case .metrics: "JOBSWORTH_METRICS"
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL: nil
+        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .rotationInterval,
+            .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
+            .revocationLedger:
+            nil
         }
     }
 }

@@ -28,12 +28,18 @@ struct IssuerProcess {
         }
         if jobsworth_forbid_core_dumps() != 0 { logger.warning("core dumps could not be switched off") }
         let opened = try await OpenedStore.open(
-            configuration.files,
-            sealingKeyFile: configuration.sealingKeyFile,
+            OpenedStore.Place(
+                files: configuration.files,
+                sealingKeyFile: configuration.sealingKeyFile,
+                revocationLedger: configuration.revocationLedger,
+                initialise: configuration.initialise,
+                rules: configuration.rules
+            ),
             logger: logger
         )
         defer { opened.store.close() }
-        let keys = try await opened.signingKeys(at: .now)
+        try await opened.store.setProviderMetadata(metadata.serialized)
+        let keys = try await opened.signingKeys()
         let requestTokens = try await opened.requestTokenKey()
         try await serve(opened, keys: keys, requestTokens: requestTokens)
     }
@@ -42,18 +48,41 @@ struct IssuerProcess {
         let store = opened.store
         let issuer = tokenIssuer(store, keys)
         let metrics = ServerMetrics()
-        let readiness = Readiness { store.isWritable && issuer.canSign }
-        let planes = PlaneSwitch(
-            publicPlane: publicPlane(keys),
-            runnerPlane: runnerPlane(store, issuer, requestTokens, metrics)
+        let publicPlane = publicPlane(keys)
+        let custodian = try custodian(of: opened, issuer, publicPlane)
+        let rotation = RotationService(
+            custodian: custodian,
+            interval: configuration.rules.schedule.refreshInterval,
+            logger: logger
         )
-        let desk = OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
-        var services: [any Service] = [StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store)]
+        let hold = hold(opened.clock, rotation)
+        let readiness = Readiness { store.isWritable && issuer.canSign && hold() == nil }
+        let planes = PlaneSwitch(
+            publicPlane: publicPlane,
+            runnerPlane: runnerPlane(store, issuer, requestTokens, metrics, hold)
+        )
+        let desk = OperatorDesk(
+            store: store,
+            ledger: opened.ledger,
+            keyDesk: opened.keyDesk(custodian, requestTokens)
+        )
+        var services: [any Service] = [
+            StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+        ]
         let tls = try tlsIdentity()
         services.append(HangupService(tls: tls))
         if let tls { services.append(tls) }
-        let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) { store.liveJobCount }
+        let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {
+            var gauges = ServerMetrics.Gauges()
+            gauges.liveJobs = store.liveJobCount
+            gauges.isClockTrusted = opened.clock.trusts(.now)
+            gauges.keyRingVersion = Int(clamping: rotation.version)
+            gauges.rotationFailures = rotation.failures
+            return gauges
+        }
         services.append(Listeners(try listeners(planes, desk, metricsPlane, opened.lock, tls)))
+        // After the listeners: a key counts as published once it is really served.
+        services.append(rotation)
         services.append(ReadinessService(readiness: readiness))
         try await run(services)
         unlink(configuration.adminSocket)
@@ -93,16 +122,40 @@ struct IssuerProcess {
         )
     }
 
-    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
-        let metadata = ProviderMetadata(
+    /// What keeps this process's signing and its JWK Set in step with the ring.
+    private func custodian(
+        of opened: OpenedStore,
+        _ issuer: TokenIssuer,
+        _ publicPlane: PublicPlane
+    ) throws -> KeyCustodian {
+        let schedule = configuration.rules.schedule
+        return try opened.custodian { keys, nextChangeAt in
+            let age = CacheLifetime.jwkSet(schedule, nextChangeAt: nextChangeAt, at: .now)
+            publicPlane.publish(jwkSet: .jwkSet(keys.ring.published, maximumAge: age))
+            issuer.use(keys)
+        }
+    }
+
+    private func hold(_ clock: ClockGuard, _ rotation: RotationService) -> @Sendable () -> IssuanceHold? {
+        {
+            if !clock.trusts(.now) { return .clockUncertain }
+            return rotation.isStale ? .keysStale : nil
+        }
+    }
+
+    private var metadata: ProviderMetadata {
+        ProviderMetadata(
             issuer: configuration.issuer,
             tokenEndpoint: configuration.runnerURL.url("/token"),
             claims: TokenClaims.supported
         )
-        return PublicPlane(
+    }
+
+    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
+        PublicPlane(
             issuer: configuration.issuer,
             metadata: .providerMetadata(metadata),
-            jwkSet: .jwkSet(keys.ring.published)
+            jwkSet: .jwkSet(keys.ring.published, maximumAge: 1)
         )
     }
 
@@ -110,7 +163,8 @@ struct IssuerProcess {
         _ store: SQLiteStore,
         _ issuer: TokenIssuer,
         _ requestTokens: RequestTokenKey,
-        _ metrics: ServerMetrics
+        _ metrics: ServerMetrics,
+        _ hold: @escaping @Sendable () -> IssuanceHold?
     ) -> RunnerPlane {
         RunnerPlane(
             url: configuration.runnerURL,
@@ -124,6 +178,7 @@ struct IssuerProcess {
             ),
             requestTokens: requestTokens,
             metrics: metrics,
+            hold: hold,
             logger: logger
         )
     }

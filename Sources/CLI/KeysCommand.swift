@@ -1,16 +1,22 @@
 import ArgumentParser
 import Issuer
 import JOSE
+import Keys
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
         abstract: "The signing keys.",
-        subcommands: [Show.self]
+        subcommands: [
+            Show.self, Rotate.self, Prepare.self, Activate.self, Retire.self, Revoke.self, Tokens.self, Drill.self,
+            Reseal.self,
+        ]
     )
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show every signing key and its state.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show every signing key, its state, and what waits for what."
+        )
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
@@ -21,6 +27,61 @@ struct KeysCommand: AsyncParsableCommand {
                     "\(row.shown("kid"))  \(row.shown("algorithm"))  \(row.shown("state"))  \(row.shown("prepared_at"))"
                 )
             }
+            RotationAnswer(answer).printWaits()
+        }
+    }
+
+    struct Prepare: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Publish one more standby of each algorithm.")
+        @OptionGroup var choice: AlgorithmOptions
+        @OptionGroup var store: StorageOptions
+
+        func run() async throws {
+            try await RotationAnswer.perform(.ask(.prepare(choice.algorithms())), store)
+        }
+    }
+
+    struct Activate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a standby sign now.",
+            discussion: "Without KID the oldest standby of each algorithm. Refused while verifiers may not know it."
+        )
+        @Argument(help: "Which standby, by its kid.") var kid: String?
+        @OptionGroup var choice: AlgorithmOptions
+        @OptionGroup var store: StorageOptions
+
+        func run() async throws {
+            let request = try kid.map { KeyRequest.activate(ByteString($0)) } ?? .activateStandbys(choice.algorithms())
+            try await RotationAnswer.perform(.ask(request), store)
+        }
+    }
+
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Withdraw a key that no live token needs.",
+            discussion: "A standby, or a retiring key after its grace period. For a compromised key: keys revoke."
+        )
+        @Argument(help: "Which key, by its kid.") var kid: String
+        @OptionGroup var store: StorageOptions
+
+        func run() async throws {
+            try await RotationAnswer.perform(.ask(.retire(ByteString(kid))), store)
+        }
+    }
+
+    struct Reseal: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Seal all private keys with a new sealing key, and replace its file.",
+            discussion: """
+                A crash at any moment leaves a sealing key that opens everything. Older backups need the older sealing \
+                key: keep it with them, or make a new backup.
+                """
+        )
+        @OptionGroup var store: StorageOptions
+
+        func run() async throws {
+            let answer = try await OperatorConnection(store).perform(.keys(.reseal))
+            StandardStreams.print(store.json ? answer.line : "\(answer.shown("sealed")) secrets sealed anew")
         }
     }
 }

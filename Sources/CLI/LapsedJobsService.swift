@@ -3,16 +3,17 @@ import Keys
 import Server
 import ServiceLifecycle
 
-/// Ends, once a second, the jobs whose time or lease is over.
+/// Ends, once a second, the jobs whose time or lease is over; none while the clock is in doubt.
 ///
 /// A token is refused without waiting for it.
 struct LapsedJobsService: Service {
     let jobs: any JobStore
+    let clock: ClockGuard
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { [jobs] in
+        await cancelWhenGracefulShutdown { [jobs, clock] in
             while !Task.isCancelled {
-                _ = try? await jobs.endLapsedJobs(at: .now)
+                if clock.trusts(.now) { _ = try? await jobs.endLapsedJobs(at: .now) }
                 try? await Task.sleep(for: .seconds(1))
             }
         }

@@ -3,78 +3,141 @@ import Issuer
 import JOSE
 import Keys
 import Logging
+import Server
 import Storage
 
 /// A store that this process owns, with what opens its secrets.
 struct OpenedStore {
     let lock: StoreLock
     let store: SQLiteStore
-    let sealer: any KeySealer
+    let sealer: ReplaceableKeySealer
+    let sealingKey: StoreSealingKey
+    let ledger: RevocationLedgerFile
+    let clock: ClockGuard
 
-    /// Takes the lock, opens the files, reads the sealing key.
-    ///
-    /// Where nothing was ever sealed, a key is made.
-    static func open(_ files: StoreFiles, sealingKeyFile: String?, logger: Logger) async throws -> OpenedStore {
+    /// Where a store is and what opens it.
+    struct Place {
+        let files: StoreFiles
+        let sealingKeyFile: String?
+        let revocationLedger: String
+        /// Whether a new issuer may begin beside a sealing key.
+        var initialise = false
+        /// What a ring that was never rotated before goes by.
+        var rules: RotationRules?
+    }
+
+    /// Takes the lock, opens the files, reads the sealing key; where nothing was ever sealed, makes key and ring.
+    static func open(_ place: Place, logger: Logger) async throws -> OpenedStore {
         do {
-            try files.prepareFolder()
-            let lock = try StoreLock(files)
-            let store = try SQLiteStore(path: files.database, logger: logger)
+            try place.files.prepareFolder()
+            let lock = try StoreLock(place.files)
+            let store = try SQLiteStore(path: place.files.database, logger: logger)
             do {
-                return OpenedStore(lock: lock, store: store, sealer: try await sealer(store, files, sealingKeyFile))
+                return try await open(place, lock, store)
             } catch {
                 store.close()
                 throw error
             }
         } catch let error as StoreFileError {
             throw error.failure
+        } catch let error as RevocationLedgerError {
+            throw CommandFailure.wrongConfiguration(error.explanation.string)
         }
     }
 
-    private static func sealer(
-        _ store: SQLiteStore,
-        _ files: StoreFiles,
-        _ sealingKeyFile: String?
-    ) async throws -> any KeySealer {
-        let isNew = try await store.keyRing().version == 0
-        let path = sealingKeyFile ?? files.sealingKey
-        let key = try SealingKeyFile.key(at: path, mayCreate: isNew && sealingKeyFile == nil)
-        return try AESGCMKeySealer(keyEncryptionKey: key)
+    static func open(_ place: Place, _ lock: StoreLock, _ store: SQLiteStore) async throws -> OpenedStore {
+        let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile)
+        let sealer = ReplaceableKeySealer(try await sealingKey.sealer(of: store, initialise: place.initialise))
+        let opened = OpenedStore(
+            lock: lock,
+            store: store,
+            sealer: sealer,
+            sealingKey: sealingKey,
+            ledger: RevocationLedgerFile(path: place.revocationLedger),
+            clock: ClockGuard(trusted: try await store.trustedClock())
+        )
+        try await opened.beginRing(place)
+        try await opened.refuseRevokedRunners(at: .now)
+        return opened
     }
 
-    /// The keys that sign, after what the ring lacks was made; a sealing key that opens nothing changes nothing.
-    func signingKeys(at now: NumericDate) async throws -> SigningKeys {
+    /// The first ring, the rules, and what the ledger says; a sealing key that opens nothing changes nothing.
+    private func beginRing(_ place: Place) async throws {
         do {
             _ = try SigningKeys(opening: try await store.keyRing(), with: sealer)
-            let ring = try await KeyRingBootstrap(store: store, maker: KeyMaker(sealer: sealer)).completeRing(at: now)
-            return try SigningKeys(opening: ring, with: sealer)
+            if let rules = place.rules, try await store.rotationState().rules != rules {
+                try await store.setRotationRules(rules)
+            }
+            _ = try await custodian().turn(at: .now)
+            try sealingKey.finishDraft()
         } catch KeyRingError.privateKeyUnusable {
-            throw CommandFailure.wrongConfiguration(Self.wrongSealingKey)
+            throw CommandFailure.wrongConfiguration(StoreSealingKey.wrong)
+        } catch KeyRingError.malformedDocument {
+            throw CommandFailure.failed(
+                "the stored key ring is damaged; restore the newest backup, nothing was changed"
+            )
         }
+    }
+
+    private func refuseRevokedRunners(at now: NumericDate) async throws {
+        for case .credential(let text) in try ledger.revocations() {
+            guard let bytes = try? Base64URL.decode(text.bytes),
+                let runner = try await store.runner(CredentialDigest(bytes: bytes))
+            else { continue }
+            _ = try await store.revokeRunner(named: runner.name, at: now)
+        }
+    }
+
+    /// Keeps this store's ring.
+    func custodian(use: (@Sendable (SigningKeys, NumericDate?) -> Void)? = nil) throws -> KeyCustodian {
+        KeyCustodian(
+            store: store,
+            sealer: sealer,
+            ledger: ledger,
+            clock: clock,
+            standardRules: RotationRules(schedule: try RotationSchedule(maximumTokenLifetime: .seconds(86_400))),
+            use: use
+        )
+    }
+
+    /// The keys that sign now.
+    func signingKeys() async throws -> SigningKeys {
+        try SigningKeys(opening: try await store.keyRing(), with: sealer)
     }
 
     /// The key of the request tokens, made at the first start.
     func requestTokenKey() async throws -> RequestTokenKey {
         var generator = SystemRandomNumberGenerator()
-        let context: ByteString = "jobsworth request token key"
+        let context = RequestTokenKey.sealingContext
         let candidate = try sealer.seal(RequestTokenKey.randomSecret(using: &generator), context: context)
-        let stored = try await store.secret(named: "request-token-key", orStore: candidate)
+        let stored = try await store.secret(named: RequestTokenKey.secretName, orStore: candidate)
         do throws(SealingError) {
             return RequestTokenKey(secret: try sealer.unseal(stored, context: context))
         } catch {
-            throw CommandFailure.wrongConfiguration(OpenedStore.wrongSealingKey)
+            throw CommandFailure.wrongConfiguration(StoreSealingKey.wrong)
         }
     }
 
-    static let wrongSealingKey =
-        "the sealing key is not the one that this store was sealed with; put the right file back, nothing was changed"
+    func keyDesk(_ custodian: KeyCustodian, _ requestTokens: RequestTokenKey) -> KeyDesk {
+        KeyDesk(
+            custodian: custodian,
+            store: store,
+            sealer: sealer,
+            resealing: Resealing(keys: store, secrets: store, sealer: sealer, replacement: sealingKey),
+            requestTokens: requestTokens,
+            elapsed: { ClockReading.now.sinceBoot }
+        )
+    }
 }
 
 extension StoreFileError {
     var failure: CommandFailure {
         switch self {
-        case .permissionsTooOpen, .sealingKeyMissing, .sealingKeyMalformed, .networkFileSystem:
+        case .permissionsTooOpen, .sealingKeyMissing, .sealingKeyMalformed, .networkFileSystem, .storeLost,
+            .ledgerMalformed:
             .wrongConfiguration(description)
-        case .unreadable, .notDurable, .newerSchema, .ownedByAnother, .system: .failed(description)
+        case .unreadable, .notDurable, .newerSchema, .ownedByAnother, .fileExists, .notABackup, .system:
+            .failed(description)
         }
     }
 }

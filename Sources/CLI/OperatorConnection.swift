@@ -1,6 +1,7 @@
 import Foundation
 import Issuer
 import JOSE
+import Keys
 import Logging
 import Server
 import Storage
@@ -9,6 +10,7 @@ import Storage
 struct OperatorConnection {
     private let files: StoreFiles
     private let adminSocket: String?
+    private let place: OpenedStore.Place
 
     init(_ options: StorageOptions) throws {
         let sources = try options.sources()
@@ -16,6 +18,11 @@ struct OperatorConnection {
             throw CommandFailure.wrongConfiguration("--storage must be sqlite:PATH")
         }
         files = url.files
+        place = OpenedStore.Place(
+            files: url.files,
+            sealingKeyFile: sources[.sealingKeyFile],
+            revocationLedger: sources[.revocationLedger] ?? url.files.revocations
+        )
         adminSocket = try sources[.admin].map { text in
             guard text.hasPrefix("unix:") else { throw CommandFailure.wrongConfiguration("--admin must be unix:PATH") }
             return String(text.dropFirst(5))
@@ -25,9 +32,6 @@ struct OperatorConnection {
     func perform(_ command: OperatorCommand) async throws -> JSONObject {
         try refuseMissingStore(command)
         do {
-            try files.prepareFolder()
-            let lock = try StoreLock(files)
-            defer { withExtendedLifetime(lock) {} }
             return try await performDirectly(command)
         } catch StoreFileError.ownedByAnother {
             return try await performThroughSocket(command)
@@ -49,14 +53,40 @@ struct OperatorConnection {
     private func performDirectly(_ command: OperatorCommand) async throws -> JSONObject {
         var logger = Logger(label: "jobsworth")
         logger.logLevel = .critical
+        try files.prepareFolder()
+        let lock = try StoreLock(files)
+        defer { withExtendedLifetime(lock) {} }
         let store = try SQLiteStore(path: files.database, logger: logger)
         defer { store.close() }
-        let desk = OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
-        do {
+        let ledger = RevocationLedgerFile(path: place.revocationLedger)
+        return try await explaining {
+            let desk = OperatorDesk(store: store, ledger: ledger, keyDesk: try await keyDesk(command, lock, store))
             return try await desk.perform(command, at: .now)
+        }
+    }
+
+    /// The sealing key is opened only for what needs it.
+    private func keyDesk(
+        _ command: OperatorCommand,
+        _ lock: StoreLock,
+        _ store: SQLiteStore
+    ) async throws -> KeyDesk? {
+        guard case .keys = command else { return nil }
+        let opened = try await OpenedStore.open(place, lock, store)
+        return try await opened.keyDesk(try opened.custodian(), opened.requestTokenKey())
+    }
+
+    private func explaining(_ body: () async throws -> JSONObject) async throws -> JSONObject {
+        do {
+            return try await body()
         } catch let refusal as Refusal {
             let about = refusal.about.isEmpty ? "" : ": \(refusal.about.string)"
-            throw CommandFailure.failed("\(refusal.reason.rawValue)\(about)")
+            let sentence = ErrorResponse.sentence(for: refusal.reason)
+            throw CommandFailure.failed("\(refusal.reason.rawValue): \(sentence)\(about)")
+        } catch let error as RevocationLedgerError {
+            throw CommandFailure.wrongConfiguration(error.explanation.string)
+        } catch is StoreError {
+            throw CommandFailure.failed("the store cannot be written; is the disk full?")
         }
     }
 

@@ -37,6 +37,9 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var metrics: String?
 
+    @Flag(help: "Begin a new issuer although a sealing key is there and its store is not.")
+    var initialise = false
+
     @OptionGroup var store: StorageOptions
 
     func run() async throws {
@@ -45,9 +48,10 @@ struct ServeCommand: AsyncParsableCommand {
             .algorithm: algorithm, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey, .metrics: metrics,
             .storage: store.storage, .admin: store.admin,
         ]
-        let configuration = try ServeConfiguration(
+        var configuration = try ServeConfiguration(
             ConfigurationSources(options: options, configurationFile: store.config)
         )
+        configuration.initialise = initialise
         try await IssuerProcess(configuration).run()
     }
 }

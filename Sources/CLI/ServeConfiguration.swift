@@ -2,6 +2,7 @@ import Discovery
 import Foundation
 import Issuer
 import JOSE
+import Keys
 import Server
 import Storage
 
@@ -19,6 +20,10 @@ struct ServeConfiguration {
     var profiles: TokenProfiles
     var subjectForm: SubjectForm
     var forgeURL: ByteString?
+    var rules: RotationRules
+    var revocationLedger: String
+    /// Whether a new issuer may begin although there is a sealing key already.
+    var initialise = false
 
     init(_ sources: ConfigurationSources) throws {
         var reading = ConfigurationReading(sources)
@@ -34,7 +39,8 @@ struct ServeConfiguration {
         profiles = reading.profiles()
         subjectForm = reading.subjectForm()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
-        guard reading.problems.isEmpty, let issuer, let files else {
+        let schedule = reading.schedule(for: profiles)
+        guard reading.problems.isEmpty, let issuer, let files, let schedule else {
             throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
         }
         self.issuer = issuer
@@ -42,6 +48,8 @@ struct ServeConfiguration {
         self.listen = listen
         self.files = files
         self.adminSocket = adminSocket ?? files.adminSocket
+        rules = RotationRules(schedule: schedule)
+        revocationLedger = sources[.revocationLedger] ?? files.revocations
     }
 }
 
@@ -125,6 +133,46 @@ private struct ConfigurationReading {
         if let form = SubjectForm(rawValue: text) { return form }
         problems.append("\(ConfigurationKey.subject.rawValue) must be default or immutable, and not \(text)")
         return .byName
+    }
+
+    /// Nil, with the inequality among the problems, where the schedule could break a verifier.
+    mutating func schedule(for profiles: TokenProfiles) -> RotationSchedule? {
+        let day: Int64 = 86_400
+        let interval = duration(.rotationInterval, else: 30 * day)
+        let lead = duration(.publicationLead, else: day)
+        let grace = duration(.gracePeriod, else: 2 * day)
+        let refresh = duration(.refreshInterval, else: 10)
+        let skew = duration(.clockSkew, else: 300)
+        let age = duration(.jwksMaxAge, else: 300)
+        do throws(RotationScheduleError) {
+            return try RotationSchedule(
+                rotationInterval: interval,
+                publicationLead: lead,
+                gracePeriod: grace,
+                refreshInterval: refresh,
+                clockSkew: skew,
+                jwksMaxAge: age,
+                maximumPublished: maximumPublished(),
+                maximumTokenLifetime: .seconds(profiles.longestLifetime)
+            )
+        } catch {
+            problems.append(error.explanation)
+            return nil
+        }
+    }
+
+    private mutating func maximumPublished() -> Int {
+        guard let text = sources[.maximumPublished] else { return 10 }
+        if let count = Int(text), (4...100).contains(count) { return count }
+        problems.append("\(ConfigurationKey.maximumPublished.rawValue) must be from 4 to 100, and not \(text)")
+        return 10
+    }
+
+    private mutating func duration(_ key: ConfigurationKey, else standard: Int64) -> Duration {
+        guard let text = sources[key] else { return .seconds(standard) }
+        if let duration = Duration(configured: text) { return duration }
+        problems.append("\(key.rawValue) must be a time as 90s, 15m, 24h or 30d, and not \(text)")
+        return .seconds(standard)
     }
 
     private mutating func algorithm(_ text: String?, _ path: String) -> SigningAlgorithm? {

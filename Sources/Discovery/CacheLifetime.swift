@@ -1,7 +1,19 @@
+package import Keys
+
 /// For how many seconds verifiers may keep what we publish.
 package enum CacheLifetime {
     /// The metadata does not change while a server runs.
     package static let providerMetadata: Int64 = 3600
-    /// Also the time for which a withdrawn key may still be accepted.
-    package static let jwkSet: Int64 = 300
+
+    /// The JWK Set may be kept until it is next to change, and never longer than the schedule says: that is also the
+    /// time for which a revoked key may still be accepted.
+    package static func jwkSet(
+        _ schedule: RotationSchedule,
+        nextChangeAt: NumericDate?,
+        at now: NumericDate
+    ) -> Int64 {
+        let longest = schedule.jwksMaxAge.components.seconds
+        guard let nextChangeAt else { return longest }
+        return min(longest, max(1, nextChangeAt.secondsSinceEpoch - now.secondsSinceEpoch))
+    }
 }

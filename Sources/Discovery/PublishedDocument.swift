@@ -25,7 +25,7 @@ package struct PublishedDocument: Hashable, Sendable {
         )
     }
 
-    package static func jwkSet(_ set: JWKSet) -> PublishedDocument {
-        PublishedDocument(body: set.serialized, contentType: "application/json", maximumAge: CacheLifetime.jwkSet)
+    package static func jwkSet(_ set: JWKSet, maximumAge: Int64) -> PublishedDocument {
+        PublishedDocument(body: set.serialized, contentType: "application/json", maximumAge: maximumAge)
     }
 }

@@ -21,7 +21,16 @@ package struct AuditRecord: Hashable, Sendable {
         case runnerRevoke = "runner_revoke"
         case repositoryForget = "repository_forget"
         case repositoryRename = "repository_rename"
-        case keyRing = "key_ring"
+        case keyPrepare = "key_prepare"
+        case keyPublish = "key_publish"
+        case keyActivate = "key_activate"
+        case keyRetire = "key_retire"
+        case keyRevoke = "key_revoke"
+        case keyReseal = "key_reseal"
+        case keyDrill = "key_drill"
+        case clockAccept = "clock_accept"
+        case backup
+        case restore
     }
 
     package let at: NumericDate

@@ -11,6 +11,10 @@ package struct JobEnd: Hashable, Sendable {
         case leaseLost = "lease_lost"
         /// Its runner was revoked.
         case runnerRevoked = "runner_revoked"
+        /// All keys were revoked: the key of its request token may be known to a thief.
+        case keysRevoked = "keys_revoked"
+        /// The store was restored from a backup.
+        case restored
     }
 
     package let reason: Reason

@@ -26,4 +26,6 @@ package protocol JobStore: Sendable {
     func end(_ job: JobID, at now: NumericDate) async throws(StoreError)
     /// Marks the jobs whose time or lease is over at `now`, each with its audit record; answers how many.
     func endLapsedJobs(at now: NumericDate) async throws(StoreError) -> Int
+    /// Ends every job; answers how many.
+    func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate) async throws(StoreError) -> Int
 }

@@ -10,6 +10,13 @@ package enum OperatorCommand: Hashable, Sendable {
     case forgetRepository(name: ByteString)
     case renameRepository(name: ByteString, to: ByteString)
     case showKeys
+    case keys(KeyCommand)
+    /// What is to be published as files.
+    case showPublication
+    /// `place` was seen to hold a JWK Set of `kids`.
+    case noteSighting(place: ByteString, kids: [ByteString])
+    /// A copy of the store as a new file, by its absolute path.
+    case backUp(path: ByteString)
     /// At most 1000 records that follow `sequence`.
     case showAudit(after: Int64)
 
@@ -17,7 +24,12 @@ package enum OperatorCommand: Hashable, Sendable {
     package var document: JSONObject {
         var object = JSONObject([("command", .string(verb))])
         switch self {
-        case .listRunners, .listRepositories, .showKeys: break
+        case .listRunners, .listRepositories, .showKeys, .showPublication: break
+        case .keys(let command): command.write(to: &object)
+        case .noteSighting(let place, let kids):
+            object["place"] = .string(place)
+            object["kids"] = .array(kids.map { .string($0) })
+        case .backUp(let path): object["path"] = .string(path)
         case .addRunner(let name, let patterns):
             object["name"] = .string(name)
             object["patterns"] = .array(patterns.map { .string($0) })
@@ -31,9 +43,15 @@ package enum OperatorCommand: Hashable, Sendable {
     }
 
     package init(parsing object: JSONObject) throws(Refusal) {
-        try object.refuseMembers(beyond: ["command", "name", "patterns", "to", "after"])
-        switch try object.text("command") {
-        case "runner add": self = .addRunner(name: try Self.name(object), patterns: try Self.patterns(object))
+        let verb = try object.text("command") ?? ""
+        if let command = try KeyCommand(verb, object) {
+            try object.refuseMembers(beyond: KeyCommand.members.union(["command"]))
+            self = .keys(command)
+            return
+        }
+        try object.refuseMembers(beyond: ["command", "name", "patterns", "to", "after", "place", "kids", "path"])
+        switch verb {
+        case "runner add": self = .addRunner(name: try Self.name(object), patterns: try Self.texts("patterns", object))
         case "runner list": self = .listRunners
         case "runner revoke": self = .revokeRunner(name: try Self.name(object))
         case "repository list": self = .listRepositories
@@ -42,6 +60,14 @@ package enum OperatorCommand: Hashable, Sendable {
             guard let next = try object.text("to") else { throw Refusal(.memberMissing, "to") }
             self = .renameRepository(name: try Self.name(object), to: next)
         case "keys show": self = .showKeys
+        case "publication show": self = .showPublication
+        case "publication seen":
+            guard let place = try object.text("place") else { throw Refusal(.memberMissing, "place") }
+            self = .noteSighting(place: place, kids: try Self.texts("kids", object))
+        case "backup":
+            guard let path = try object.text("path") else { throw Refusal(.memberMissing, "path") }
+            guard path.hasPrefix("/") else { throw Refusal(.outOfRange, "path") }
+            self = .backUp(path: path)
         case "audit show": self = .showAudit(after: try object.integer("after", in: 0...Int64.max) ?? 0)
         default: throw Refusal(.outOfRange, "command")
         }
@@ -56,6 +82,10 @@ package enum OperatorCommand: Hashable, Sendable {
         case .forgetRepository: "repository forget"
         case .renameRepository: "repository rename"
         case .showKeys: "keys show"
+        case .keys(let command): command.verb
+        case .showPublication: "publication show"
+        case .noteSighting: "publication seen"
+        case .backUp: "backup"
         case .showAudit: "audit show"
         }
     }
@@ -65,11 +95,11 @@ package enum OperatorCommand: Hashable, Sendable {
         return name
     }
 
-    private static func patterns(_ object: JSONObject) throws(Refusal) -> [ByteString] {
-        guard let value = object["patterns"] else { throw Refusal(.memberMissing, "patterns") }
-        guard case .array(let values) = value else { throw Refusal(.wrongType, "patterns") }
+    private static func texts(_ name: ByteString, _ object: JSONObject) throws(Refusal) -> [ByteString] {
+        guard let value = object[name] else { throw Refusal(.memberMissing, name) }
+        guard case .array(let values) = value else { throw Refusal(.wrongType, name) }
         let texts = values.compactMap(\.stringValue)
-        guard texts.count == values.count else { throw Refusal(.wrongType, "patterns") }
+        guard texts.count == values.count else { throw Refusal(.wrongType, name) }
         return texts
     }
 }

@@ -1,3 +1,4 @@
+import Discovery
 package import JOSE
 package import Keys
 
@@ -7,29 +8,42 @@ package struct OperatorDesk: Sendable {
     private let runners: any RunnerStore
     private let repositories: any RepositoryStore
     private let auditLog: any AuditLog
+    private let publication: any PublicationStore
+    private let backups: any BackupSource
+    private let ledger: any RevocationLedger
+    private let keyDesk: KeyDesk?
 
+    /// `keyDesk` is nil where the sealing key is not at hand; commands that change keys are refused then.
     package init(
-        keys: any KeyStore,
-        runners: any RunnerStore,
-        repositories: any RepositoryStore,
-        auditLog: any AuditLog
+        store: any KeyStore & RunnerStore & RepositoryStore & AuditLog & PublicationStore & BackupSource,
+        ledger: any RevocationLedger,
+        keyDesk: KeyDesk?
     ) {
-        self.keys = keys
-        self.runners = runners
-        self.repositories = repositories
-        self.auditLog = auditLog
+        keys = store
+        runners = store
+        repositories = store
+        auditLog = store
+        publication = store
+        backups = store
+        self.ledger = ledger
+        self.keyDesk = keyDesk
     }
 
     /// The command's answer as JSON.
-    package func perform(_ command: OperatorCommand, at now: NumericDate) async throws -> JSONObject {
-        switch command {
+    package func perform(_ command: OperatorCommand, at reading: ClockReading) async throws -> JSONObject {
+        let now = reading.wall
+        return switch command {
         case .addRunner(let name, let patterns): try await addRunner(name, patterns, at: now)
         case .listRunners: try await listRunners()
         case .revokeRunner(let name): try await revokeRunner(name, at: now)
         case .listRepositories: try await listRepositories()
         case .forgetRepository(let name): try await forgetRepository(name, at: now)
         case .renameRepository(let name, let next): try await renameRepository(name, to: next, at: now)
-        case .showKeys: Self.document(try await keys.keyRing())
+        case .showKeys: Self.document(try await keys.rotationState(), at: now)
+        case .keys(let command): try await perform(command, at: reading)
+        case .showPublication: try await showPublication(at: now)
+        case .noteSighting(let place, let kids): try await noteSighting(of: kids, at: place, now)
+        case .backUp(let path): try await backUp(to: path, at: now)
         case .showAudit(let sequence): try await showAudit(after: sequence)
         }
     }
@@ -60,7 +74,15 @@ package struct OperatorDesk: Sendable {
         return JSONObject([("runners", .array(rows))])
     }
 
+    /// The ledger first: a restored backup must not bring the credential back.
     private func revokeRunner(_ name: ByteString, at now: NumericDate) async throws -> JSONObject {
+        if let digest = try await runners.credentialDigest(ofRunner: name) {
+            do {
+                try ledger.add([.credential(ByteString(Base64URL.encode(digest.bytes)))], at: now)
+            } catch let error as RevocationLedgerError {
+                throw Refusal(.ledgerUnusable, error.explanation)
+            }
+        }
         guard let ended = try await runners.revokeRunner(named: name, at: now) else { throw Refusal(.notFound, name) }
         return JSONObject([("name", .string(name)), ("jobs_ended", .integer(Int64(ended)))])
     }
@@ -94,6 +116,50 @@ package struct OperatorDesk: Sendable {
         return JSONObject([("repository", .string(next))])
     }
 
+    private func perform(_ command: KeyCommand, at reading: ClockReading) async throws -> JSONObject {
+        guard let keyDesk else { throw Refusal(.keyUnusable) }
+        return try await keyDesk.perform(command, at: reading)
+    }
+
+    /// The files as the issuer itself would answer them.
+    private func showPublication(at now: NumericDate) async throws -> JSONObject {
+        guard let metadata = try await publication.providerMetadata() else { throw Refusal(.standbyNotServed) }
+        let state = try await keys.rotationState()
+        let age = state.rules.map { rules in
+            let plan = RotationPlanner(rules: rules).plan(state, served: [], at: now)
+            return CacheLifetime.jwkSet(rules.schedule, nextChangeAt: plan.nextChangeAt, at: now)
+        }
+        let jwkSet = PublishedDocument.jwkSet(state.ring.published, maximumAge: age ?? 1)
+        let documents = [
+            (WellKnownPath.jwkSet, jwkSet.body, age ?? 1), (WellKnownPath.jwkSetAlias, jwkSet.body, age ?? 1),
+            (WellKnownPath.configuration, metadata, CacheLifetime.providerMetadata),
+        ]
+        return JSONObject([
+            ("documents", .array(documents.map(Self.document))),
+            ("kids", .array(state.ring.publishedKids.map { .string($0) })),
+        ])
+    }
+
+    private func noteSighting(
+        of kids: [ByteString],
+        at place: ByteString,
+        _ now: NumericDate
+    ) async throws -> JSONObject {
+        try await keys.noteSighting(of: kids, at: place, at: now)
+        return JSONObject([])
+    }
+
+    private func backUp(to path: ByteString, at now: NumericDate) async throws -> JSONObject {
+        try await auditLog.append(AuditRecord(at: now, operation: .backup, decision: .permit, reason: "ok"))
+        let report = try await backups.backUp(to: path)
+        var object = JSONObject([
+            ("path", .string(path)), ("key_ring_version", .integer(report.ringVersion)),
+            ("records", .integer(report.records)),
+        ])
+        object["last_record_at"] = report.lastRecordAt.map { .string($0) }
+        return object
+    }
+
     private func showAudit(after sequence: Int64) async throws -> JSONObject {
         let records = try await auditLog.records(after: sequence, limit: 1000)
         let rows = records.map { record in
@@ -108,20 +174,34 @@ package struct OperatorDesk: Sendable {
         return JSONObject([("records", .array(rows))])
     }
 
+    private static func document(_ path: ByteString, _ body: [UInt8], _ maximumAge: Int64) -> JSONValue {
+        .object(
+            JSONObject([
+                ("path", .string(ByteString(path.bytes.dropFirst()))), ("body", .string(ByteString(body))),
+                ("content_type", .string("application/json")), ("max_age", .integer(maximumAge)),
+            ])
+        )
+    }
+
     /// The ring without any private half, sealed or not.
-    private static func document(_ ring: KeyRing) -> JSONObject {
-        let rows = ring.keys.map { key in
+    private static func document(_ state: RotationState, at now: NumericDate) -> JSONObject {
+        let rows = state.ring.keys.map { key in
             var row = JSONObject([
                 ("kid", .string(key.kid)),
                 ("algorithm", .string(ByteString(key.algorithm.rawValue))),
                 ("state", .string(ByteString(key.state.rawValue))),
                 ("prepared_at", .string(key.preparedAt.internetDate)),
             ])
+            row["published_at"] = key.publishedAt.map { .string($0.internetDate) }
             row["activated_at"] = key.activatedAt.map { .string($0.internetDate) }
             row["retiring_at"] = key.retiringAt.map { .string($0.internetDate) }
             row["ended_at"] = key.endedAt.map { .string($0.internetDate) }
             return JSONValue.object(row)
         }
-        return JSONObject([("version", .integer(ring.version)), ("keys", .array(rows))])
+        let plan = state.rules.map { RotationPlanner(rules: $0).plan(state, served: [], at: now) }
+        return JSONObject([
+            ("version", .integer(state.ring.version)), ("keys", .array(rows)),
+            ("waiting", .array((plan?.waits ?? []).map { .object(RotationReport.document(of: $0)) })),
+        ])
     }
 }

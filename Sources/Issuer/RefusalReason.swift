@@ -55,4 +55,18 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case tokenAlreadyIssued = "token_already_issued"
     case keyWithdrawn = "key_withdrawn"
     case factsChanged = "facts_changed"
+
+    // The keys.
+    case keyState = "key_state"
+    case keyUnusable = "key_unusable"
+    case keyStillNeeded = "key_still_needed"
+    case tooManyKeys = "too_many_keys"
+    case noStandby = "no_standby"
+    case standbyTooYoung = "standby_too_young"
+    case standbyNotServed = "standby_not_served"
+    case standbyNotSeen = "standby_not_seen"
+    case clockUncertain = "clock_uncertain"
+    case ledgerUnusable = "ledger_unusable"
+    case fileNotWritten = "file_not_written"
+    case sealingKeyNotReplaced = "sealing_key_not_replaced"
 }

@@ -1,17 +1,26 @@
 private import Crypto
 package import JOSE
+private import Synchronization
 
 /// Makes and recognises request tokens: `jwj_<job id>_<HMAC-SHA256 over it>`.
 ///
 /// A request token is computed, never stored: a repeated registration can be answered with the same one, garbage is
 /// refused without asking the store, and there is nothing in a backup to steal.
-package struct RequestTokenKey: Sendable {
+package final class RequestTokenKey: Sendable {
     package static let prefix: ByteString = "jwj_"
-    private let key: SymmetricKey
+    /// Under which name, and as what, the secret lies sealed in the store.
+    package static let secretName: ByteString = "request-token-key"
+    package static let sealingContext: ByteString = "jobsworth request token key"
+    private let key: Mutex<SymmetricKey>
 
     /// - Parameter secret: 32 random bytes that live sealed in the store and for nothing else.
     package init(secret: [UInt8]) {
-        key = SymmetricKey(data: secret)
+        key = Mutex(SymmetricKey(data: secret))
+    }
+
+    /// Every request token made until now is dead.
+    package func replace(secret: [UInt8]) {
+        key.withLock { $0 = SymmetricKey(data: secret) }
     }
 
     /// The secret of a new store.
@@ -20,7 +29,7 @@ package struct RequestTokenKey: Sendable {
     }
 
     package func token(for job: JobID) -> ByteString {
-        let code = HMAC<SHA256>.authenticationCode(for: Self.message(job), using: key)
+        let code = HMAC<SHA256>.authenticationCode(for: Self.message(job), using: key.withLock { $0 })
         return Self.prefix + job.text + "_" + ByteString(Base64URL.encode(Array(code)))
     }
 
@@ -32,7 +41,7 @@ package struct RequestTokenKey: Sendable {
         let rest = token.bytes.dropFirst(Self.prefix.count)
         guard rest.count == 76, let job = JobID(rest.prefix(32)), rest.dropFirst(32).first == UInt8(ascii: "_"),
             let code = try? Base64URL.decode(rest.dropFirst(33)),
-            HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Self.message(job), using: key)
+            HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Self.message(job), using: key.withLock { $0 })
         else { return nil }
         return job
     }

@@ -15,4 +15,6 @@ package protocol RunnerStore: Sendable {
     ) async throws(StoreError) -> Bool
     /// Revokes the runner and ends its jobs; answers how many, nil where no live runner has the name.
     func revokeRunner(named name: ByteString, at now: NumericDate) async throws(StoreError) -> Int?
+    /// The digest of the live runner's credential.
+    func credentialDigest(ofRunner name: ByteString) async throws(StoreError) -> CredentialDigest?
 }

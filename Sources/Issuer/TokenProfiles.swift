@@ -13,6 +13,11 @@ package struct TokenProfiles: Sendable {
         self.maximumLifetime = maximumLifetime
     }
 
+    /// The longest lifetime, in seconds, that any token of this issuer can have.
+    package var longestLifetime: Int64 {
+        byAudience.values.map(\.lifetime).reduce(max(maximumLifetime, standard.lifetime), max)
+    }
+
     /// The profile for all of `audiences` together: one algorithm, the shortest lifetime.
     ///
     /// `asked` is the lifetime that a named token asks for; more than its audiences allow becomes what they allow.

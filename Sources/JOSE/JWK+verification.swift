@@ -8,7 +8,7 @@ extension JWK {
     ///
     /// `false` also for an algorithm that does not fit the key and for a signature of the wrong length: ECDSA signatures
     /// are r and s of full length (RFC 7518 §3.4), RSA signatures as long as the modulus (RFC 8017 §8.2.2).
-    func isValid(_ signature: [UInt8], over message: [UInt8], by algorithm: SignatureAlgorithm) -> Bool {
+    package func isValid(_ signature: [UInt8], over message: [UInt8], by algorithm: SignatureAlgorithm) -> Bool {
         guard algorithm.fits(material) else { return false }
         switch material {
         case .ec(let curve, let x, let y):

@@ -35,4 +35,14 @@ package struct KeyRing: Hashable, Sendable {
     package var published: JWKSet {
         JWKSet(keys.filter(\.state.isPublished).map(\.publicKey))
     }
+
+    /// The kids that verifiers are to find.
+    package var publishedKids: [ByteString] {
+        keys.filter(\.state.isPublished).map(\.kid)
+    }
+
+    /// The latest instant that any key's record names.
+    package var newestInstant: NumericDate? {
+        keys.map(\.newestInstant).max()
+    }
 }

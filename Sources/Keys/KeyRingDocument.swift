@@ -46,6 +46,7 @@ package enum KeyRingDocument {
             ("public", .object(key.publicKey.published)),
             ("preparedAt", .integer(key.preparedAt.secondsSinceEpoch)),
         ])
+        object["publishedAt"] = key.publishedAt.map { .integer($0.secondsSinceEpoch) }
         object["activatedAt"] = key.activatedAt.map { .integer($0.secondsSinceEpoch) }
         object["retiringAt"] = key.retiringAt.map { .integer($0.secondsSinceEpoch) }
         object["endedAt"] = key.endedAt.map { .integer($0.secondsSinceEpoch) }
@@ -67,6 +68,7 @@ package enum KeyRingDocument {
             sealed: sealed(object["sealed"]),
             state: state,
             preparedAt: preparedAt,
+            publishedAt: date(object["publishedAt"]),
             activatedAt: date(object["activatedAt"]),
             retiringAt: date(object["retiringAt"]),
             endedAt: date(object["endedAt"])

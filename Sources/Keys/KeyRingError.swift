@@ -5,6 +5,8 @@ package enum KeyRingError: Error, Hashable, Sendable {
     case keyExists(ByteString)
     case noSuchKey(ByteString)
     case wrongState(ByteString, KeyState)
+    /// Other processes changed the ring each time we tried.
+    case contended
     /// The stored document is not one that this version wrote.
     case malformedDocument
     /// No key signs with this algorithm.

@@ -12,6 +12,11 @@ package struct NumericDate: Hashable, Comparable, Sendable {
         return NumericDate(secondsSinceEpoch: overflow ? (seconds < 0 ? .min : .max) : sum)
     }
 
+    /// The instant `duration` later, by its whole seconds.
+    package func advanced(by duration: Duration) -> NumericDate {
+        advanced(bySeconds: duration.components.seconds)
+    }
+
     package static func < (left: NumericDate, right: NumericDate) -> Bool {
         left.secondsSinceEpoch < right.secondsSinceEpoch
     }

@@ -12,11 +12,13 @@ package struct SigningKey: Hashable, Sendable {
     package internal(set) var sealedPrivateKey: SealedSecret?
     package internal(set) var state: KeyState
     package let preparedAt: NumericDate
+    /// Since when a running issuer serves the key to verifiers; the publication lead counts from here.
+    package internal(set) var publishedAt: NumericDate?
     package internal(set) var activatedAt: NumericDate?
     package internal(set) var retiringAt: NumericDate?
     package internal(set) var endedAt: NumericDate?
 
-    /// A new key, published from `preparedAt` and not yet signing.
+    /// A new key, not yet served and not yet signing.
     package init(publicKey: JWK, algorithm: SigningAlgorithm, sealed: SealedSecret, preparedAt: NumericDate) {
         self.kid = publicKey.thumbprint
         self.algorithm = algorithm
@@ -32,6 +34,7 @@ package struct SigningKey: Hashable, Sendable {
         sealed: SealedSecret?,
         state: KeyState,
         preparedAt: NumericDate,
+        publishedAt: NumericDate?,
         activatedAt: NumericDate?,
         retiringAt: NumericDate?,
         endedAt: NumericDate?
@@ -42,8 +45,14 @@ package struct SigningKey: Hashable, Sendable {
         self.sealedPrivateKey = sealed
         self.state = state
         self.preparedAt = preparedAt
+        self.publishedAt = publishedAt
         self.activatedAt = activatedAt
         self.retiringAt = retiringAt
         self.endedAt = endedAt
+    }
+
+    /// The latest instant that the key's record names.
+    var newestInstant: NumericDate {
+        [publishedAt, activatedAt, retiringAt, endedAt].compactMap(\.self).reduce(preparedAt, max)
     }
 }

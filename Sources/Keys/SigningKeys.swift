@@ -10,7 +10,7 @@ package struct SigningKeys: Sendable {
     package init(opening ring: KeyRing, with sealer: any KeySealer) throws(KeyRingError) {
         var opened: [SigningAlgorithm: PrivateSigningKey] = [:]
         for key in ring.keys where key.state == .active {
-            opened[key.algorithm] = try Self.open(key, with: sealer)
+            opened[key.algorithm] = try key.opened(with: sealer)
         }
         self.ring = ring
         self.privateKeys = opened
@@ -24,13 +24,28 @@ package struct SigningKeys: Sendable {
         }
         return (active.kid, key)
     }
+}
 
-    private static func open(_ key: SigningKey, with sealer: any KeySealer) throws(KeyRingError) -> PrivateSigningKey {
-        guard let sealed = key.sealedPrivateKey,
-            let der = try? sealer.unseal(sealed, context: KeyMaker.context(key.kid)),
-            let privateKey = try? PrivateSigningKey(algorithm: key.algorithm, pkcs8DER: der),
-            privateKey.publicKey.thumbprint == key.kid
-        else { throw .privateKeyUnusable(key.kid) }
+extension SigningKey {
+    /// Whether the private half opens, signs, and the published half verifies what it signed.
+    package func signsVerifiably(with sealer: any KeySealer) -> Bool {
+        guard let privateKey = try? opened(with: sealer) else { return false }
+        let message = Array("jobsworth key drill".utf8)
+        guard let signature = try? privateKey.signature(over: message) else { return false }
+        return publicKey.isValid(signature, over: message, by: algorithm.signatureAlgorithm)
+    }
+
+    /// Whether the private half opens and is the half of the published key.
+    func opens(with sealer: any KeySealer) -> Bool {
+        (try? opened(with: sealer)) != nil
+    }
+
+    func opened(with sealer: any KeySealer) throws(KeyRingError) -> PrivateSigningKey {
+        guard let sealed = sealedPrivateKey,
+            let der = try? sealer.unseal(sealed, context: KeyMaker.context(kid)),
+            let privateKey = try? PrivateSigningKey(algorithm: algorithm, pkcs8DER: der),
+            privateKey.publicKey.thumbprint == kid
+        else { throw .privateKeyUnusable(kid) }
         return privateKey
     }
 }

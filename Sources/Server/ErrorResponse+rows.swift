@@ -73,6 +73,33 @@ extension ErrorResponse {
         case .tokenAlreadyIssued: conflict("facts can be set only before the first token")
         case .keyWithdrawn, .factsChanged:
             unavailable("keys or facts changed meanwhile; try again")
+        case .keyState: conflict("the key is not in a state in which that can be done; see jobsworth keys show")
+        case .keyUnusable:
+            conflict("the private half of this key does not open; put the right sealing key back, or retire the key")
+        case .keyStillNeeded:
+            conflict("tokens that this key signed may still live; only keys revoke withdraws it before")
+        case .tooManyKeys: conflict("more keys would be published than keys.maximumPublished allows")
+        case .noStandby: conflict("there is no standby of this algorithm; run jobsworth keys prepare")
+        case .standbyTooYoung:
+            conflict(
+                "verifiers may not know this standby yet; wait, or use keys revoke where the active key is compromised"
+            )
+        case .standbyNotServed:
+            conflict("no running issuer has published this standby yet; start jobsworth serve")
+        case .standbyNotSeen:
+            conflict(
+                "this standby was not seen at a publication place yet; run jobsworth publish, then wait for the lead"
+            )
+        case .clockUncertain:
+            unavailable(
+                "the clock was moved; set it right, or say that it is right with jobsworth keys rotate --clock-is-right"
+            )
+        case .ledgerUnusable: unavailable("the ledger of revocations cannot be used")
+        case .fileNotWritten: conflict("the file cannot be written")
+        case .sealingKeyNotReplaced:
+            unavailable(
+                "the sealing key's file cannot be replaced; check its folder's permissions, nothing was changed"
+            )
         }
     }
 

@@ -1,4 +1,4 @@
-import Issuer
+package import Issuer
 import JOSE
 import NIOHTTP1
 
@@ -6,7 +6,7 @@ import NIOHTTP1
 ///
 /// Each row: the status, OAuth's code (RFC 6749 §5.2, RFC 6750 §3.1, RFC 8693 §2.2.2) and a sentence that says how to
 /// mend it.
-enum ErrorResponse {
+package enum ErrorResponse {
     struct Row: Sendable {
         let status: HTTPResponseStatus
         let code: String
@@ -24,6 +24,11 @@ enum ErrorResponse {
         case jobs
         case idToken
         case tokenExchange
+    }
+
+    /// The sentence that says how to mend what was refused for this reason.
+    package static func sentence(for reason: RefusalReason) -> String {
+        row(reason).sentence
     }
 
     static func response(to error: IssuanceError, at route: Route) -> PlaneResponse {

@@ -6,12 +6,12 @@ import NIOHTTP1
 package struct MetricsPlane: Plane {
     private let metrics: ServerMetrics
     private let readiness: Readiness
-    private let liveJobs: @Sendable () -> Int
+    private let gauges: @Sendable () -> ServerMetrics.Gauges
 
-    package init(metrics: ServerMetrics, readiness: Readiness, liveJobs: @escaping @Sendable () -> Int) {
+    package init(metrics: ServerMetrics, readiness: Readiness, gauges: @escaping @Sendable () -> ServerMetrics.Gauges) {
         self.metrics = metrics
         self.readiness = readiness
-        self.liveJobs = liveJobs
+        self.gauges = gauges
     }
 
     package func answer(_ request: PlaneRequest) async -> PlaneResponse {
@@ -26,8 +26,10 @@ package struct MetricsPlane: Plane {
         case "/readyz":
             return readiness.isReady ? text("ready\n") : text("not ready\n", status: .serviceUnavailable)
         default:
+            var gauges = gauges()
+            gauges.isReady = readiness.isReady
             return text(
-                metrics.exposition(liveJobs: liveJobs(), isReady: readiness.isReady),
+                metrics.exposition(gauges),
                 type: "text/plain; version=0.0.4; charset=utf-8"
             )
         }

@@ -2,24 +2,31 @@ package import Discovery
 import JOSE
 import NIOCore
 import NIOHTTP1
+private import Synchronization
 
 /// Discovery document and JWK Set from memory: whatever happens to the store, these two are answered.
-package struct PublicPlane: Sendable {
+package final class PublicPlane: Sendable {
     private let metadata: PublishedAnswers
-    private let jwkSet: PublishedAnswers
+    private let jwkSet: Mutex<PublishedAnswers>
     private let configurationPath: ByteString
     private let jwkSetPaths: [ByteString]
 
     package init(issuer: IssuerIdentifier, metadata: PublishedDocument, jwkSet: PublishedDocument) {
         self.metadata = PublishedAnswers(metadata)
-        self.jwkSet = PublishedAnswers(jwkSet)
+        self.jwkSet = Mutex(PublishedAnswers(jwkSet))
         configurationPath = issuer.path + WellKnownPath.configuration
         jwkSetPaths = [issuer.path + WellKnownPath.jwkSet, issuer.path + WellKnownPath.jwkSetAlias]
     }
 
+    /// The JWK Set from now on.
+    package func publish(jwkSet document: PublishedDocument) {
+        let answers = PublishedAnswers(document)
+        jwkSet.withLock { $0 = answers }
+    }
+
     /// The answer for one of our paths, by its exact bytes; nil for any other.
     package func document(for request: PlaneRequest) -> PlaneResponse? {
-        if jwkSetPaths.contains(request.path) { return answer(request, with: jwkSet) }
+        if jwkSetPaths.contains(request.path) { return answer(request, with: jwkSet.withLock { $0 }) }
         if request.path == configurationPath { return answer(request, with: metadata) }
         return nil
     }

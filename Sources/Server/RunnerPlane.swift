@@ -14,8 +14,10 @@ package struct RunnerPlane: Plane {
     let metrics: ServerMetrics
     /// What stands for `{issuer}` in the URLs of this plane.
     let url: IssuerIdentifier
+    private let hold: @Sendable () -> IssuanceHold?
     private let logger: Logger
 
+    /// `hold` says why nothing may be registered, issued or ended now; nil where it may.
     package init(
         url: IssuerIdentifier,
         registrar: JobRegistrar,
@@ -23,6 +25,7 @@ package struct RunnerPlane: Plane {
         authentication: CallerAuthentication,
         requestTokens: RequestTokenKey,
         metrics: ServerMetrics,
+        hold: @escaping @Sendable () -> IssuanceHold?,
         logger: Logger
     ) {
         self.url = url
@@ -31,6 +34,7 @@ package struct RunnerPlane: Plane {
         self.authentication = authentication
         self.requestTokens = requestTokens
         self.metrics = metrics
+        self.hold = hold
         self.logger = logger
     }
 
@@ -44,6 +48,10 @@ package struct RunnerPlane: Plane {
         guard request.path.hasPrefix(url.path),
             let route = RunnerRoute(ByteString(request.path.bytes.dropFirst(url.path.count)))
         else { return ErrorResponse.response(to: .pathNotFound) }
+        if let hold = hold() {
+            metrics.countUnavailable()
+            return response(to: hold, at: route.errorRoute)
+        }
         do {
             return try await answer(request, route)
         } catch let fault as RequestFault {
@@ -71,6 +79,13 @@ package struct RunnerPlane: Plane {
         case (.idToken(let id), .POST): try await azureToken(of: id, request)
         case (.tokenExchange, .POST): try await exchange(request)
         default: ErrorResponse.methodNotAllowed(allowed: route.allowedMethods)
+        }
+    }
+
+    private func response(to hold: IssuanceHold, at route: ErrorResponse.Route) -> PlaneResponse {
+        switch hold {
+        case .clockUncertain: ErrorResponse.response(to: Refusal(.clockUncertain), at: route)
+        case .keysStale: ErrorResponse.response(to: .noSigningKey)
         }
     }
 

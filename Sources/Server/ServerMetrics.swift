@@ -13,6 +13,17 @@ package final class ServerMetrics: Sendable {
         var unavailable = 0
     }
 
+    /// What is asked for when metrics are read.
+    package struct Gauges: Sendable {
+        package var liveJobs = 0
+        package var isReady = false
+        package var isClockTrusted = true
+        package var keyRingVersion = 0
+        package var rotationFailures = 0
+
+        package init() {}
+    }
+
     private let counts = Mutex(Counts())
 
     package init() {}
@@ -32,7 +43,7 @@ package final class ServerMetrics: Sendable {
     }
 
     /// Prometheus' text format, version 0.0.4.
-    func exposition(liveJobs: Int, isReady: Bool) -> String {
+    func exposition(_ gauges: Gauges) -> String {
         let counts = counts.withLock { $0 }
         var text = MetricsText()
         text.add("jobsworth_tokens_total", "counter", "Tokens released, by algorithm.") {
@@ -51,8 +62,17 @@ package final class ServerMetrics: Sendable {
         text.add("jobsworth_unavailable_total", "counter", "Requests that the store could not serve.") {
             [("", counts.unavailable)]
         }
-        text.add("jobsworth_live_jobs", "gauge", "Jobs that have not ended.") { [("", liveJobs)] }
-        text.add("jobsworth_ready", "gauge", "1 while tokens can be issued.") { [("", isReady ? 1 : 0)] }
+        text.add("jobsworth_live_jobs", "gauge", "Jobs that have not ended.") { [("", gauges.liveJobs)] }
+        text.add("jobsworth_ready", "gauge", "1 while tokens can be issued.") { [("", gauges.isReady ? 1 : 0)] }
+        text.add("jobsworth_clock_trusted", "gauge", "0 while the wall clock is in doubt and no token is issued.") {
+            [("", gauges.isClockTrusted ? 1 : 0)]
+        }
+        text.add("jobsworth_key_ring_version", "gauge", "The version of the key ring in use.") {
+            [("", gauges.keyRingVersion)]
+        }
+        text.add("jobsworth_key_rotation_failures_total", "counter", "Turns of the rotation that failed.") {
+            [("", gauges.rotationFailures)]
+        }
         return text.lines
     }
 }

@@ -1,8 +1,8 @@
 import Foundation
 import JOSE
 
-/// The keys that sign, by the stored ring's exact bytes: a version alone could be one that was rolled back.
+/// The keys that sign, by the digest of the stored ring: a version alone could be one that was rolled back.
 struct ActiveKeys: Sendable {
-    var document = Data()
+    var digest: Data?
     var kids: Set<ByteString> = []
 }

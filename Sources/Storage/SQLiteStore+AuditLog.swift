@@ -15,7 +15,10 @@ extension SQLiteStore: AuditLog {
         let revision = job.revision
         return try await writer.write { [self] database in
             let reason = try refusal(of: permits, job: id, revision: revision, at: now, in: database)
-            for permit in permits { try Self.append(reason.map(permit.denied) ?? permit, in: database) }
+            for permit in permits {
+                let sequence = try Self.append(reason.map(permit.denied) ?? permit, in: database)
+                if reason == nil { try Self.noteUse(permit, sequence, in: database) }
+            }
             if reason == nil {
                 try database.cachedStatement(sql: "UPDATE job SET has_token = 1 WHERE id = ? AND has_token = 0")
                     .execute(arguments: [Data(id.text.bytes)])
@@ -25,7 +28,7 @@ extension SQLiteStore: AuditLog {
     }
 
     package func append(_ record: AuditRecord) async throws(StoreError) {
-        try await writer.write { try Self.append(record, in: $0) }
+        _ = try await writer.write { try Self.append(record, in: $0) }
     }
 
     package func records(after sequence: Int64, limit: Int) async throws(StoreError) -> [StoredAuditRecord] {
@@ -34,17 +37,30 @@ extension SQLiteStore: AuditLog {
                 database,
                 sql: "SELECT sequence, document, digest FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 arguments: [sequence, limit]
-            ).map { row in
-                StoredAuditRecord(
-                    sequence: row["sequence"],
-                    document: [UInt8](row["document"] as Data),
-                    digest: [UInt8](row["digest"] as Data)
-                )
-            }
+            ).map(StoredAuditRecord.init(row:))
         }
     }
 
-    static func append(_ record: AuditRecord, in database: Database) throws {
+    /// Notes by when the key's tokens will have expired: until then no ring may withdraw it.
+    ///
+    /// Ten seconds more than the token lives spare the next tokens a write.
+    static func noteUse(_ permit: AuditRecord, _ sequence: Int64, in database: Database) throws {
+        guard let kid = permit.kid, let expiresAt = permit.expiresAt else { return }
+        let known = try Int64.fetchOne(
+            database.cachedStatement(sql: "SELECT tokens_expire_by FROM key_use WHERE kid = ?"),
+            arguments: [Data(kid.bytes)]
+        )
+        if let known, known >= expiresAt.secondsSinceEpoch { return }
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO key_use (kid, first_sequence, tokens_expire_by) VALUES (?, ?, ?)
+                ON CONFLICT (kid) DO UPDATE SET tokens_expire_by = excluded.tokens_expire_by
+                """
+        ).execute(arguments: [Data(kid.bytes), sequence, expiresAt.advanced(bySeconds: 10).secondsSinceEpoch])
+    }
+
+    @discardableResult
+    static func append(_ record: AuditRecord, in database: Database) throws -> Int64 {
         let last = try Row.fetchOne(
             database.cachedStatement(sql: "SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1")
         )
@@ -54,6 +70,7 @@ extension SQLiteStore: AuditLog {
         let digest = AuditChain.digest(after: previous, sequence: sequence, document: document)
         try database.cachedStatement(sql: "INSERT INTO audit (sequence, document, digest) VALUES (?, ?, ?)")
             .execute(arguments: [sequence, Data(document), Data(digest)])
+        return sequence
     }
 
     /// Why the tokens may not leave after all, read in the transaction that would record them.
@@ -89,13 +106,12 @@ extension SQLiteStore: AuditLog {
 
     /// The keys that sign by the stored ring, decoded once for each ring.
     private func activeKids(in database: Database) throws -> Set<ByteString> {
-        let statement = try database.cachedStatement(sql: "SELECT document FROM key_ring")
-        guard let document = try Data.fetchOne(statement) else { return [] }
+        let digest = try Data.fetchOne(database.cachedStatement(sql: "SELECT digest FROM key_ring")) ?? Data()
         let known = activeKeys.withLock { $0 }
-        if known.document == document { return known.kids }
-        let ring = try KeyRingDocument.read([UInt8](document))
+        if known.digest == digest { return known.kids }
+        let ring = try Self.ring(in: database)
         let kids = Set(ring.keys.filter { $0.state == .active }.map(\.kid))
-        activeKeys.withLock { $0 = ActiveKeys(document: document, kids: kids) }
+        if !digest.isEmpty { activeKeys.withLock { $0 = ActiveKeys(digest: digest, kids: kids) } }
         return kids
     }
 }

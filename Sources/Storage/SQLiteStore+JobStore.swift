@@ -24,7 +24,7 @@ extension SQLiteStore: JobStore {
                 return refusal
             }
             try job.insert(hasToken: permits.contains { $0.jti != nil }, in: database)
-            for permit in permits { try Self.append(permit, in: database) }
+            for permit in permits { try Self.noteUse(permit, Self.append(permit, in: database), in: database) }
             return .registered
         } committed: { [self] outcome in
             if outcome == .registered { liveJobs.withLock { $0[job.id] = job } }
@@ -99,6 +99,25 @@ extension SQLiteStore: JobStore {
         } committed: { [self] ended in
             liveJobs.withLock { jobs in for id in ended { jobs[id] = nil } }
         }.count
+    }
+
+    package func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate) async throws(StoreError) -> Int {
+        try await writer.write {
+            try Self.endAllJobs(because: reason, at: now, in: $0)
+        } committed: { [self] _ in
+            liveJobs.withLock { $0 = [:] }
+        }
+    }
+
+    static func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate, in database: Database) throws -> Int {
+        try database.execute(
+            sql: "UPDATE job SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL",
+            arguments: [now.secondsSinceEpoch, reason.rawValue]
+        )
+        let count = database.changesCount
+        let why = ByteString(reason.rawValue)
+        try append(AuditRecord(at: now, operation: .jobEnd, decision: .permit, reason: why), in: database)
+        return count
     }
 
     private func refusal(

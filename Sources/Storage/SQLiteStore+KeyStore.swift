@@ -1,6 +1,7 @@
+import Crypto
 import Foundation
 import GRDB
-package import Issuer
+import Issuer
 package import JOSE
 package import Keys
 
@@ -9,42 +10,107 @@ extension SQLiteStore: KeyStore {
         try await writer.write { try Self.ring(in: $0) }
     }
 
-    package func replaceKeyRing(with ring: KeyRing, expecting version: Int64) async throws -> Bool {
-        let document = Data(KeyRingDocument.write(ring))
-        return try await writer.write { database in
-            guard try Self.ring(in: database).version == version else { return false }
-            try database.execute(
-                sql: """
-                    INSERT INTO key_ring (one, version, document) VALUES (1, ?, ?)
-                    ON CONFLICT (one) DO UPDATE SET version = excluded.version, document = excluded.document
-                    """,
-                arguments: [ring.version, document]
+    package func rotationState() async throws -> RotationState {
+        try await writer.write { database in
+            RotationState(
+                ring: try Self.ring(in: database),
+                rules: try Self.setting(.rotationRules, in: database).map(RotationRulesDocument.read),
+                tokensExpireBy: try Self.keyUses(in: database),
+                sightings: try Self.sightings(in: database)
             )
-            return true
         }
     }
 
+    package func replaceKeyRing(
+        with ring: KeyRing,
+        expecting version: Int64,
+        recording transitions: [KeyTransition],
+        at now: NumericDate
+    ) async throws -> Bool {
+        let document = KeyRingDocument.write(ring)
+        return try await writer.write { database in
+            guard try Self.ring(in: database).version == version else { return false }
+            try Self.store(document, of: ring, at: now, in: database)
+            for transition in transitions { try Self.append(transition.record(at: now), in: database) }
+            return true
+        } committed: { [self] isDone in
+            // What a private half was sealed into must not stay behind in the log.
+            if isDone { writer.truncateLogAfterCommit() }
+        }
+    }
+
+    static func store(
+        _ document: [UInt8],
+        of ring: KeyRing,
+        at now: NumericDate,
+        in database: Database
+    ) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO key_ring (one, version, document, digest, replaced_at) VALUES (1, ?, ?, ?, ?)
+                ON CONFLICT (one) DO UPDATE SET version = excluded.version, document = excluded.document,
+                    digest = excluded.digest, replaced_at = excluded.replaced_at
+                """,
+            arguments: [
+                ring.version, Data(document), Data(SHA256.hash(data: document)), now.secondsSinceEpoch,
+            ]
+        )
+    }
+
+    /// The ring as it was stored, checked against its digest: half a key is no key.
     static func ring(in database: Database) throws -> KeyRing {
-        guard let document = try Data.fetchOne(database, sql: "SELECT document FROM key_ring") else { return KeyRing() }
-        return try KeyRingDocument.read([UInt8](document))
+        guard let row = try Row.fetchOne(database, sql: "SELECT document, digest FROM key_ring") else {
+            return KeyRing()
+        }
+        let document = [UInt8](row["document"] as Data)
+        if let digest = row["digest"] as Data?, digest != Data(SHA256.hash(data: document)) {
+            throw KeyRingError.malformedDocument
+        }
+        return try KeyRingDocument.read(document)
+    }
+
+    private static func keyUses(in database: Database) throws -> [ByteString: NumericDate] {
+        let rows = try Row.fetchAll(database, sql: "SELECT kid, tokens_expire_by FROM key_use")
+        return Dictionary(
+            uniqueKeysWithValues: rows.map { row in
+                (ByteString([UInt8](row["kid"] as Data)), NumericDate(secondsSinceEpoch: row["tokens_expire_by"]))
+            }
+        )
     }
 }
 
-extension SQLiteStore: SecretStore {
-    package func secret(
-        named name: ByteString,
-        orStore candidate: SealedSecret
-    ) async throws(StoreError) -> SealedSecret {
+// MARK: - Rules and sightings
+
+extension SQLiteStore {
+    package func setRotationRules(_ rules: RotationRules) async throws {
+        try await writer.write { try Self.set(.rotationRules, RotationRulesDocument.write(rules), in: $0) }
+    }
+
+    package func noteSighting(of kids: [ByteString], at place: ByteString, at now: NumericDate) async throws {
         try await writer.write { database in
-            let select = "SELECT sealed FROM sealed_secret WHERE name = ?"
-            if let stored = try Data.fetchOne(database, sql: select, arguments: [Data(name.bytes)]) {
-                return SealedSecret(bytes: [UInt8](stored))
+            let before = try Self.sightings(in: database)[place] ?? [:]
+            for kid in before.keys where !kids.contains(kid) {
+                try database.execute(
+                    sql: "DELETE FROM sighting WHERE place = ? AND kid = ?",
+                    arguments: [Data(place.bytes), Data(kid.bytes)]
+                )
             }
-            try database.execute(
-                sql: "INSERT INTO sealed_secret (name, sealed) VALUES (?, ?)",
-                arguments: [Data(name.bytes), Data(candidate.bytes)]
-            )
-            return candidate
+            for kid in kids {
+                try database.execute(
+                    sql: "INSERT INTO sighting (place, kid, first_seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    arguments: [Data(place.bytes), Data(kid.bytes), now.secondsSinceEpoch]
+                )
+            }
         }
+    }
+
+    private static func sightings(in database: Database) throws -> [ByteString: [ByteString: NumericDate]] {
+        var sightings: [ByteString: [ByteString: NumericDate]] = [:]
+        for row in try Row.fetchAll(database, sql: "SELECT place, kid, first_seen_at FROM sighting") {
+            let place = ByteString([UInt8](row["place"] as Data))
+            let kid = ByteString([UInt8](row["kid"] as Data))
+            sightings[place, default: [:]][kid] = NumericDate(secondsSinceEpoch: row["first_seen_at"])
+        }
+        return sightings
     }
 }

@@ -44,6 +44,10 @@ extension SQLiteStore: RunnerStore {
         } != nil
     }
 
+    package func credentialDigest(ofRunner name: ByteString) async throws(StoreError) -> CredentialDigest? {
+        liveRunners.withLock { runners in runners.first { $0.value.name == name }?.key }
+    }
+
     package func revokeRunner(named name: ByteString, at now: NumericDate) async throws(StoreError) -> Int? {
         let revoked = try await writer.write { database -> (id: Int64, jobs: Int)? in
             let id = try Int64.fetchOne(

@@ -64,6 +64,49 @@ enum Schema {
                     """
             )
         }
+        migrator.registerMigration("2 keys that rotate") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE key_ring ADD COLUMN digest BLOB;
+                    ALTER TABLE key_ring ADD COLUMN replaced_at INTEGER NOT NULL DEFAULT 0;
+
+                    CREATE TABLE key_use (
+                        kid BLOB PRIMARY KEY NOT NULL,
+                        first_sequence INTEGER NOT NULL,
+                        tokens_expire_by INTEGER NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+
+                    INSERT INTO key_use
+                        SELECT CAST(json_extract(CAST(document AS TEXT), '$.kid') AS BLOB), MIN(sequence),
+                            MAX(json_extract(CAST(document AS TEXT), '$.exp'))
+                        FROM audit WHERE json_extract(CAST(document AS TEXT), '$.exp') IS NOT NULL GROUP BY 1;
+
+                    CREATE TABLE sighting (
+                        place BLOB NOT NULL,
+                        kid BLOB NOT NULL,
+                        first_seen_at INTEGER NOT NULL,
+                        PRIMARY KEY (place, kid)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE setting (
+                        name TEXT PRIMARY KEY NOT NULL,
+                        document BLOB NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TRIGGER key_ring_version BEFORE UPDATE ON key_ring WHEN NEW.version <= OLD.version
+                    BEGIN SELECT RAISE(ABORT, 'the key ring''s version must rise'); END;
+
+                    CREATE TRIGGER key_withdrawn_early BEFORE UPDATE ON key_ring WHEN EXISTS (
+                        SELECT 1 FROM key_use WHERE tokens_expire_by > NEW.replaced_at AND kid NOT IN (
+                            SELECT CAST(json_extract(value, '$.public.kid') AS BLOB)
+                            FROM json_each(CAST(NEW.document AS TEXT), '$.keys')
+                            WHERE json_extract(value, '$.state') <> 'retired'
+                        )
+                    )
+                    BEGIN SELECT RAISE(ABORT, 'a key would be withdrawn while its tokens live'); END;
+                    """
+            )
+        }
         return migrator
     }
 }

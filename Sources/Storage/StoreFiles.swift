@@ -2,8 +2,8 @@ import CLinux
 import Foundation
 import JOSE
 
-/// The files of a SQLite store: the database, its lock, its sealing key and, by default, its admin socket, side by
-/// side and readable by their owner only.
+/// The files of a SQLite store: the database, its lock, its sealing key and, by default, the ledger of revocations and
+/// the admin socket, side by side and readable by their owner only.
 package struct StoreFiles: Sendable {
     package let database: String
 
@@ -25,6 +25,8 @@ package struct StoreFiles: Sendable {
 
     package var lock: String { database + ".lock" }
     package var sealingKey: String { database + ".sealing-key" }
+    /// The ledger of revocations, where no other place was configured.
+    package var revocations: String { database + ".revocations" }
     package var adminSocket: String { database + ".admin.sock" }
 
     /// Makes the folder where there is none, and refuses one where SQLite's locks do not hold.

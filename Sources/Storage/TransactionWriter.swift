@@ -25,6 +25,7 @@ final class TransactionWriter: Sendable {
         /// After a failed write or flush nobody knows what the disk holds: nothing is written until a restart.
         var isBroken = false
         var failures = 0
+        var truncatesLog = false
     }
 
     init(connection: DatabaseQueue, logger: Logger) {
@@ -33,6 +34,11 @@ final class TransactionWriter: Sendable {
         let thread = Thread { [self] in run() }
         thread.name = "store writer"
         thread.start()
+    }
+
+    /// The file of the database.
+    var path: String {
+        connection.path
     }
 
     /// Runs `body` in a transaction; `committed` runs after the commit and before the answer, in the order of commits.
@@ -46,6 +52,11 @@ final class TransactionWriter: Sendable {
             enqueue(Pending(body: body, committed: committed, continuation: continuation))
         }
         return try result.get()
+    }
+
+    /// Empties the write-ahead log before the next group: what was erased from the file is then nowhere.
+    func truncateLogAfterCommit() {
+        state.withLock { $0.truncatesLog = true }
     }
 
     /// Whether work can be committed now.
@@ -107,7 +118,18 @@ final class TransactionWriter: Sendable {
             return false
         }
         for pending in group { pending.succeed() }
+        truncateLogIfAsked()
         return true
+    }
+
+    /// A log that can't be emptied now is emptied another time; what is in it is sealed.
+    private func truncateLogIfAsked() {
+        let isAsked = state.withLock { state in
+            defer { state.truncatesLog = false }
+            return state.truncatesLog
+        }
+        guard isAsked else { return }
+        _ = try? connection.inDatabase { try $0.checkpoint(.truncate) }
     }
 
     private func note(_ error: any Error) {

@@ -14,7 +14,7 @@ ALLOWED = {
     "Keys": CORE | {"JOSE"},
     "Discovery": CORE | {"JOSE", "Keys"},
     "Issuer": CORE | {"JOSE", "Keys", "Discovery"},
-    "Storage": {"CLinux", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Synchronization"},
+    "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Synchronization"},
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
     "CLI": {"ArgumentParser", "AsyncHTTPClient", "CLinux", "Configuration", "Discovery", "Foundation", "Issuer", "JOSE",

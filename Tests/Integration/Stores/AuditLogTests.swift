@@ -4,6 +4,7 @@ import Issuer
 import JOSE
 import Keys
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct AuditLogTests {

@@ -5,6 +5,7 @@ import Issuer
 import JOSE
 import Keys
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct KeyStoreTests {
@@ -58,13 +59,19 @@ import Testing
         #expect(try await temporary.reopened().secret(named: "a", orStore: other) == one)
     }
 
-    @Test func `bootstrap over the store is idempotent and survives a restart`() async throws {
+    @Test func `the first turn over the store is idempotent and survives a restart`() async throws {
         let temporary = try await TemporaryStore()
         let sealer = try AESGCMKeySealer(keyEncryptionKey: [UInt8](repeating: 7, count: 32))
-        let maker = KeyMaker(sealer: sealer)
-        let ring = try await KeyRingBootstrap(store: temporary.store, maker: maker).completeRing(at: time(1000))
-        let again = try await KeyRingBootstrap(store: temporary.store, maker: maker).completeRing(at: time(2000))
-        #expect(again == ring)
+        let custodian = KeyCustodian(
+            store: temporary.store,
+            sealer: sealer,
+            ledger: InMemoryRevocationLedger(),
+            clock: ClockGuard(trusted: nil),
+            standardRules: RotationRules(schedule: try RotationSchedule(maximumTokenLifetime: .seconds(3600)))
+        )
+        let reading = ClockReading(wall: time(1000), sinceBoot: .zero, boot: "b")
+        let ring = try await custodian.turn(at: reading).state.ring
+        #expect(try await custodian.turn(at: reading).transitions.isEmpty)
         let reopened = try temporary.reopened()
         #expect(try await reopened.keyRing() == ring)
         #expect(throws: Never.self) { try SigningKeys(opening: ring, with: sealer) }

@@ -30,7 +30,8 @@ import Testing
         lock.publish(adminSocket: files.adminSocket)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = try SQLiteStore(path: files.database, logger: logger)
-        _ = try SealingKeyFile.key(at: files.sealingKey, mayCreate: true)
+        _ = try SealingKeyFile(path: files.sealingKey).makeDraft()
+        try SealingKeyFile(path: files.sealingKey).promoteDraft()
         try await store.append(AuditRecord(at: time(1), operation: .token, decision: .deny, reason: "x"))
         #expect(try folder.mode("sub") == 0o700)
         // The write-ahead log and its index are there while the store is open.
@@ -84,16 +85,19 @@ import Testing
 
     // MARK: The sealing key
 
-    @Test func `a new sealing key is random, stays, and is made only where it may be`() throws {
+    @Test func `a new sealing key is a draft until it is promoted`() throws {
         try files.prepareFolder()
-        #expect(throws: StoreFileError.sealingKeyMissing(files.sealingKey)) {
-            try SealingKeyFile.key(at: files.sealingKey, mayCreate: false)
-        }
-        let key = try SealingKeyFile.key(at: files.sealingKey, mayCreate: true)
+        let file = SealingKeyFile(path: files.sealingKey)
+        #expect(throws: StoreFileError.sealingKeyMissing(files.sealingKey)) { try file.key() }
+        let key = try file.makeDraft()
         #expect(key.count == 32)
-        #expect(try SealingKeyFile.key(at: files.sealingKey, mayCreate: false) == key)
-        #expect(try SealingKeyFile.key(at: files.sealingKey, mayCreate: true) == key)
-        #expect(try SealingKeyFile.key(at: folder.path + "/other", mayCreate: true) != key)
+        #expect(!file.exists)
+        #expect(try file.draft.key() == key)
+        try file.promoteDraft()
+        #expect(try file.key() == key)
+        #expect(try file.makeDraft() != key)
+        #expect(try file.key() == key)
+        file.removeDraft()
         // No draft is left behind.
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder.path + "/sub") == ["store.sqlite.sealing-key"]
@@ -106,7 +110,7 @@ import Testing
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd_v8=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd/v8=\r\n",
     ])
     func `a sealing key is 32 bytes in either base64`(text: String) throws {
-        let key = try SealingKeyFile.key(at: write(text), mayCreate: false)
+        let key = try SealingKeyFile(path: write(text)).key()
         #expect(key == (0..<30).map { UInt8($0) } + [0xFE, 0xFF])
     }
 
@@ -120,20 +124,20 @@ import Testing
     ])
     func `anything else is malformed, and is not replaced`(text: String) throws {
         let path = try write(text)
-        #expect(throws: StoreFileError.sealingKeyMalformed(path)) { try SealingKeyFile.key(at: path, mayCreate: true) }
+        #expect(throws: StoreFileError.sealingKeyMalformed(path)) { try SealingKeyFile(path: path).key() }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data(text.utf8))
     }
 
     @Test(arguments: [0o604, 0o640, 0o644, 0o660, 0o606, 0o666, 0o611, 0o777])
     func `a sealing key that others can reach is refused`(mode: Int) throws {
         let path = try write("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd/v8=", mode: mode)
-        #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile.key(at: path, mayCreate: false) }
+        #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile(path: path).key() }
     }
 
     @Test(arguments: [0o600, 0o400, 0o700])
     func `one that only its owner can reach is not`(mode: Int) throws {
         let path = try write("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd/v8=", mode: mode)
-        #expect(try SealingKeyFile.key(at: path, mayCreate: false).count == 32)
+        #expect(try SealingKeyFile(path: path).key().count == 32)
     }
 
     @Test func `every error says how to mend it`() {

@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `what is absent is no member`() {
-        let record = AuditRecord(at: time(0), operation: .keyRing, decision: .deny, reason: "x")
+        let record = AuditRecord(at: time(0), operation: .keyPrepare, decision: .deny, reason: "x")
         #expect(record.document.members.map(\.name) == ["at", "operation", "decision", "reason"])
     }
 }

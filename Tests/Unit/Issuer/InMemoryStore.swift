@@ -4,8 +4,12 @@ import Issuer
 import JOSE
 import Keys
 import Synchronization
+import TestSupport
 
-final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, KeyStore {
+final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, KeyStore, SecretStore, KeyUseLog,
+    PublicationStore, BackupSource
+{
+    let keyStore = InMemoryKeyStore()
     private let state = Mutex(State())
 
     private struct State {
@@ -13,7 +17,8 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         var records: [AuditRecord] = []
         var runners: [(digest: CredentialDigest, runner: Runner)] = []
         var pins: [PinnedRepository] = []
-        var ring = KeyRing()
+        var secrets: [ByteString: SealedSecret] = [:]
+        var metadata: [UInt8]?
         var refusal: RefusalReason?
         var registrationRefusal: RefusalReason?
         var error: StoreError?
@@ -102,6 +107,14 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         0
     }
 
+    func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate) async throws(StoreError) -> Int {
+        try working { state in
+            let live = state.jobs.values.filter { $0.end == nil }
+            for job in live { state.jobs[job.id] = job.changing(end: JobEnd(reason: reason, at: now)) }
+            return live.count
+        }
+    }
+
     // MARK: Audit
 
     func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> RefusalReason? {
@@ -133,6 +146,12 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
     func runner(_ digest: CredentialDigest) async throws(StoreError) -> Runner? {
         try working { state in
             state.runners.first { $0.digest == digest && $0.runner.revokedAt == nil }?.runner
+        }
+    }
+
+    func credentialDigest(ofRunner name: ByteString) async throws(StoreError) -> CredentialDigest? {
+        try working { state in
+            state.runners.first { $0.runner.name == name && $0.runner.revokedAt == nil }?.digest
         }
     }
 
@@ -202,14 +221,93 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
     // MARK: Keys
 
     func keyRing() async throws -> KeyRing {
-        state.withLock { $0.ring }
+        try await keyStore.keyRing()
     }
 
-    func replaceKeyRing(with ring: KeyRing, expecting version: Int64) async throws -> Bool {
-        state.withLock { state in
-            guard state.ring.version == version else { return false }
-            state.ring = ring
-            return true
+    func rotationState() async throws -> RotationState {
+        try await keyStore.rotationState()
+    }
+
+    func replaceKeyRing(
+        with ring: KeyRing,
+        expecting version: Int64,
+        recording transitions: [KeyTransition],
+        at now: NumericDate
+    ) async throws -> Bool {
+        let isReplaced = try await keyStore.replaceKeyRing(
+            with: ring,
+            expecting: version,
+            recording: transitions,
+            at: now
+        )
+        if isReplaced { state.withLock { $0.records += transitions.map { $0.record(at: now) } } }
+        return isReplaced
+    }
+
+    func setRotationRules(_ rules: RotationRules) async throws {
+        try await keyStore.setRotationRules(rules)
+    }
+
+    func noteSighting(of kids: [ByteString], at place: ByteString, at now: NumericDate) async throws {
+        try await keyStore.noteSighting(of: kids, at: place, at: now)
+    }
+
+    func trustedClock() async throws -> ClockReading? {
+        try await keyStore.trustedClock()
+    }
+
+    func setTrustedClock(_ reading: ClockReading) async throws {
+        try await keyStore.setTrustedClock(reading)
+    }
+
+    func tokens(signedBy kid: ByteString, after sequence: Int64) async throws(StoreError) -> KeyUsePage {
+        let records = try await records(after: sequence, limit: .max)
+        let signed = records.filter {
+            String(decoding: $0.document, as: UTF8.self).contains(#""kid":"\#(kid.string)""#)
         }
+        return KeyUsePage(records: signed.filter { ByteString($0.document).string.contains("jti") }, through: nil)
+    }
+
+    // MARK: Secrets
+
+    func secret(named name: ByteString, orStore candidate: SealedSecret) async throws(StoreError) -> SealedSecret {
+        try working { state in
+            let secret = state.secrets[name] ?? candidate
+            state.secrets[name] = secret
+            return secret
+        }
+    }
+
+    func sealedSecrets() async throws(StoreError) -> [ByteString: SealedSecret] {
+        try working { $0.secrets }
+    }
+
+    func replaceSecret(named name: ByteString, with secret: SealedSecret) async throws(StoreError) {
+        try working { $0.secrets[name] = secret }
+    }
+
+    func replaceSealed(
+        ring: KeyRing,
+        secrets: [ByteString: SealedSecret],
+        expecting version: Int64,
+        at now: NumericDate
+    ) async throws(StoreError) -> Bool {
+        guard (try? await keyStore.replaceKeyRing(with: ring, expecting: version)) == true else { return false }
+        try working { $0.secrets = secrets }
+        return true
+    }
+
+    // MARK: Publication and backup
+
+    func publishMetadata(_ document: [UInt8]) {
+        state.withLock { $0.metadata = document }
+    }
+
+    func providerMetadata() async throws(StoreError) -> [UInt8]? {
+        try working { $0.metadata }
+    }
+
+    func backUp(to path: ByteString) async throws -> BackupReport {
+        BackupReport(ringVersion: try await keyRing().version, records: Int64(records.count), lastRecordAt: nil)
     }
 }

@@ -3,14 +3,15 @@
 import Issuer
 import JOSE
 import Keys
+import TestSupport
 import Testing
 
 @Suite struct OperatorTests {
     private let store = InMemoryStore()
-    private let now = time(1_795_255_200)
+    private let now = ClockReading(wall: time(1_795_255_200), sinceBoot: .zero, boot: "b")
 
     private var desk: OperatorDesk {
-        OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
+        OperatorDesk(store: store, ledger: InMemoryRevocationLedger(), keyDesk: nil)
     }
 
     @Test(
@@ -77,8 +78,8 @@ import Testing
     }
 
     @Test func `pins are listed`() async throws {
-        store.pin(PinnedRepository(name: "acme/w", id: "42", ownerID: nil, pinnedAt: now))
-        store.pin(PinnedRepository(name: "acme/x", id: "43", ownerID: "7", pinnedAt: now))
+        store.pin(PinnedRepository(name: "acme/w", id: "42", ownerID: nil, pinnedAt: now.wall))
+        store.pin(PinnedRepository(name: "acme/x", id: "43", ownerID: "7", pinnedAt: now.wall))
         #expect(
             ByteString(try await desk.perform(.listRepositories, at: now).serialized)
                 == #"{"repositories":[{"repository":"acme/w","repository_id":"42","pinned_at":"2026-11-21T10:00:00Z"},"#

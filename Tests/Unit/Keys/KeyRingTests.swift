@@ -11,7 +11,6 @@ import Testing
         #expect(ring.version == 0)
         #expect(ring.keys.isEmpty)
         #expect(ring.published.keys.isEmpty)
-        #expect(ring.incompleteAlgorithms == [.RS256, .ES256])
     }
 
     @Test func `a prepared key is published and never signs`() throws {
@@ -63,12 +62,6 @@ import Testing
         #expect(throws: KeyRingError.wrongState(retiring, .retiring)) { try ring.activating(retiring, at: time(6000)) }
         #expect(throws: KeyRingError.wrongState(active, .active)) { try ring.activating(active, at: time(6000)) }
         #expect(throws: KeyRingError.noSuchKey("nobody")) { try ring.activating("nobody", at: time(6000)) }
-    }
-
-    @Test func `a ring without a standby is incomplete`() throws {
-        let ring = try TestKeys.fullRing()
-        #expect(ring.incompleteAlgorithms.isEmpty)
-        #expect(try ring.activating(TestKeys.rs256(1).kid, at: time(5000)).incompleteAlgorithms == [.RS256])
     }
 
     @Test(arguments: 0..<40)

@@ -1,0 +1,82 @@
+package import JOSE
+package import Keys
+
+/// What an operator, or cron, tells the keys.
+package enum KeyCommand: Hashable, Sendable {
+    /// Whatever is due; with `clockIsRight`, after the clock was moved.
+    case rotate(clockIsRight: Bool)
+    case ask(KeyRequest)
+    case drill
+    case reseal
+    /// The records of tokens that a key signed.
+    case tokens(kid: ByteString, after: Int64)
+
+    static let members: Set<ByteString> = ["kid", "algorithms", "clock_is_right", "after"]
+
+    var verb: ByteString {
+        switch self {
+        case .rotate: "keys rotate"
+        case .ask(.prepare): "keys prepare"
+        case .ask(.activateStandbys), .ask(.activate): "keys activate"
+        case .ask(.retire): "keys retire"
+        case .ask(.revoke): "keys revoke"
+        case .ask(.revokeAll): "keys revoke all"
+        case .drill: "keys drill"
+        case .reseal: "keys reseal"
+        case .tokens: "keys tokens"
+        }
+    }
+
+    func write(to object: inout JSONObject) {
+        switch self {
+        case .rotate(let clockIsRight): object["clock_is_right"] = .bool(clockIsRight)
+        case .ask(.prepare(let algorithms)), .ask(.activateStandbys(let algorithms)):
+            object["algorithms"] = .array(algorithms.map { .string(ByteString($0.rawValue)) })
+        case .ask(.activate(let kid)), .ask(.retire(let kid)), .ask(.revoke(let kid)): object["kid"] = .string(kid)
+        case .tokens(let kid, let sequence):
+            object["kid"] = .string(kid)
+            object["after"] = .integer(sequence)
+        case .ask(.revokeAll), .drill, .reseal: break
+        }
+    }
+
+    /// Nil where `verb` is no command of the keys.
+    init?(_ verb: ByteString, _ object: JSONObject) throws(Refusal) {
+        switch verb {
+        case "keys rotate": self = .rotate(clockIsRight: object["clock_is_right"] == .bool(true))
+        case "keys prepare": self = .ask(.prepare(try Self.algorithms(object)))
+        case "keys activate":
+            let request: KeyRequest
+            if let kid = try object.text("kid") {
+                request = .activate(kid)
+            } else {
+                request = .activateStandbys(try Self.algorithms(object))
+            }
+            self = .ask(request)
+        case "keys retire": self = .ask(.retire(try Self.kid(object)))
+        case "keys revoke": self = .ask(.revoke(try Self.kid(object)))
+        case "keys revoke all": self = .ask(.revokeAll)
+        case "keys drill": self = .drill
+        case "keys reseal": self = .reseal
+        case "keys tokens":
+            self = .tokens(kid: try Self.kid(object), after: try object.integer("after", in: 0...Int64.max) ?? 0)
+        default: return nil
+        }
+    }
+
+    private static func kid(_ object: JSONObject) throws(Refusal) -> ByteString {
+        guard let kid = try object.text("kid") else { throw Refusal(.memberMissing, "kid") }
+        return kid
+    }
+
+    /// All of them where none is named.
+    private static func algorithms(_ object: JSONObject) throws(Refusal) -> [SigningAlgorithm] {
+        guard let value = object["algorithms"] else { return SigningAlgorithm.allCases }
+        guard case .array(let values) = value else { throw Refusal(.wrongType, "algorithms") }
+        let algorithms = values.compactMap(\.stringValue).compactMap { SigningAlgorithm(rawValue: $0.string) }
+        guard algorithms.count == values.count, Set(algorithms).count == values.count, !values.isEmpty else {
+            throw Refusal(.outOfRange, "algorithms")
+        }
+        return algorithms
+    }
+}

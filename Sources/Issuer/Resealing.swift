@@ -1,0 +1,54 @@
+import JOSE
+package import Keys
+
+/// Seals everything that is sealed with a new key-encryption key: in one transaction, between a draft of the new key
+/// and its promotion, so that a crash at any moment leaves a key that opens everything.
+package struct Resealing: Sendable {
+    private let keys: any KeyStore
+    private let secrets: any SecretStore
+    private let sealer: ReplaceableKeySealer
+    private let replacement: any SealingKeyReplacement
+
+    package init(
+        keys: any KeyStore,
+        secrets: any SecretStore,
+        sealer: ReplaceableKeySealer,
+        replacement: any SealingKeyReplacement
+    ) {
+        self.keys = keys
+        self.secrets = secrets
+        self.sealer = sealer
+        self.replacement = replacement
+    }
+
+    /// Answers how many secrets were sealed anew.
+    package func perform(at now: NumericDate) async throws -> Int {
+        let next = try refusingUnwritable { try replacement.makeDraft() }
+        while true {
+            let ring = try await keys.keyRing()
+            let resealed = try ring.resealed(from: sealer, to: next)
+            let others = try await secrets.sealedSecrets().mapValues { secret in
+                let context = RequestTokenKey.sealingContext
+                return try next.seal(sealer.unseal(secret, context: context), context: context)
+            }
+            let isDone = try await secrets.replaceSealed(
+                ring: resealed,
+                secrets: others,
+                expecting: ring.version,
+                at: now
+            )
+            guard isDone else { continue }
+            sealer.replace(with: next)
+            try refusingUnwritable { try replacement.promoteDraft() }
+            return resealed.keys.count { $0.sealedPrivateKey != nil } + others.count
+        }
+    }
+
+    private func refusingUnwritable<Value>(_ body: () throws -> Value) throws(Refusal) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw Refusal(.sealingKeyNotReplaced)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+private import Synchronization
+
+/// The one ``ClockWatch`` of a process.
+package final class ClockGuard: Sendable {
+    private let watch: Mutex<ClockWatch>
+
+    package init(trusted: ClockReading?) {
+        watch = Mutex(ClockWatch(trusted: trusted))
+    }
+
+    package func trusts(_ reading: ClockReading) -> Bool {
+        watch.withLock { $0.trusts(reading) }
+    }
+
+    /// An operator says that the clock is right as it is.
+    package func accept(_ reading: ClockReading) {
+        watch.withLock { $0 = ClockWatch(trusted: reading) }
+    }
+}

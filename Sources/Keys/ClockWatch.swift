@@ -1,0 +1,28 @@
+/// Sees when somebody moves the wall clock: on a moved clock no key changes its state and no token is issued, until the
+/// time returns or an operator says that the clock is right.
+package struct ClockWatch: Hashable, Sendable {
+    /// More than time services correct while running, less than breaks anything.
+    package static let tolerance: Duration = .seconds(300)
+
+    /// The last reading that was trusted.
+    package private(set) var trusted: ClockReading?
+
+    package init(trusted: ClockReading? = nil) {
+        self.trusted = trusted
+    }
+
+    /// Whether `reading` follows from the last trusted one, which it then replaces.
+    package mutating func trusts(_ reading: ClockReading) -> Bool {
+        if let trusted, !Self.follows(reading, from: trusted) { return false }
+        trusted = reading
+        return true
+    }
+
+    private static func follows(_ reading: ClockReading, from trusted: ClockReading) -> Bool {
+        let wall = Duration.seconds(reading.wall.secondsSinceEpoch) - .seconds(trusted.wall.secondsSinceEpoch)
+        // After a start of the machine only this is known: time does not go back.
+        guard reading.boot == trusted.boot else { return wall >= .zero - tolerance }
+        let difference = wall - (reading.sinceBoot - trusted.sinceBoot)
+        return difference <= tolerance && difference >= .zero - tolerance
+    }
+}

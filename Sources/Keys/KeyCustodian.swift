@@ -1,0 +1,186 @@
+import JOSE
+
+/// Keeps the ring as its rules want it, and what this process signs with and serves in step with the ring.
+///
+/// The loop of a server, the cron command and an operator's request all come through here.
+package actor KeyCustodian {
+    /// A reading of the clocks is stored at least this often.
+    private static let clockStorageInterval: Int64 = 3600
+    private let store: any KeyStore
+    private let sealer: any KeySealer
+    private let ledger: any RevocationLedger
+    private let clock: ClockGuard
+    private let standardRules: RotationRules
+    /// Takes new keys into use; nil where this process serves nobody.
+    private let use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)?
+    private var usedVersion: Int64 = 0
+    private var served: Set<ByteString> = []
+    private var clockStoredAt: NumericDate?
+
+    /// `standardRules` hold where the store has none yet.
+    package init(
+        store: any KeyStore,
+        sealer: any KeySealer,
+        ledger: any RevocationLedger,
+        clock: ClockGuard,
+        standardRules: RotationRules,
+        use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)? = nil
+    ) {
+        self.store = store
+        self.sealer = sealer
+        self.ledger = ledger
+        self.clock = clock
+        self.standardRules = standardRules
+        self.use = use
+    }
+
+    /// Does whatever is due, and nothing while the clock is in doubt; answers what was done and what waits.
+    package func turn(at reading: ClockReading) async throws -> RotationOutcome {
+        let trusted = clock.trusts(reading)
+        var transitions = try await refusingRevoked(at: reading.wall)
+        guard trusted else {
+            let state = try await store.rotationState()
+            try take(state, at: reading.wall)
+            return RotationOutcome(state: state, transitions: transitions, waits: Self.clockWaits)
+        }
+        // What a step makes possible is done in the same turn: a key that is served now is noted as published now.
+        for _ in 0..<4 {
+            let outcome = try await change(at: reading.wall) { planner, state, served in
+                planner.plan(state, served: served, at: reading.wall).steps
+            }
+            transitions += outcome.transitions
+            try await storeClock(reading, afterChange: !outcome.transitions.isEmpty)
+            if outcome.transitions.isEmpty { return finished(outcome.state, transitions, at: reading.wall) }
+        }
+        return finished(try await store.rotationState(), transitions, at: reading.wall)
+    }
+
+    /// Does what an operator asks, and whatever is then due.
+    ///
+    /// - Throws: ``RotationRefusal`` where it would break a verifier, or where the clock is in doubt; revoking is never
+    ///   refused for that.
+    package func perform(_ request: KeyRequest, at reading: ClockReading) async throws -> RotationOutcome {
+        let trusted = clock.trusts(reading)
+        let isRevocation = request.isRevocation
+        guard trusted || isRevocation else { throw RotationRefusal.clockUncertain }
+        if isRevocation { try await enterInLedger(request, at: reading.wall) }
+        let asked = try await change(at: reading.wall) { planner, state, _ in
+            try planner.steps(for: request, state, at: reading.wall)
+        }
+        let after = try await turn(at: reading)
+        return RotationOutcome(
+            state: after.state,
+            transitions: asked.transitions + after.transitions,
+            waits: after.waits
+        )
+    }
+
+    /// The operator's word that the clock is right as it is.
+    package func acceptClock(_ reading: ClockReading) async throws {
+        clock.accept(reading)
+        try await store.setTrustedClock(reading)
+    }
+
+    // MARK: - Steps
+
+    private func change(
+        at now: NumericDate,
+        _ decide: @escaping @Sendable (RotationPlanner, RotationState, Set<ByteString>) throws -> [RotationStep]
+    ) async throws -> RotationOutcome {
+        let standard = standardRules
+        let served = served
+        let outcome = try await KeyRotation(store: store, sealer: sealer).change(at: now) { state in
+            try decide(RotationPlanner(rules: state.rules ?? standard), state, served)
+        }
+        try take(outcome.state, at: now)
+        return outcome
+    }
+
+    /// Signs with the ring's keys and serves their public halves, unless a newer ring is in use.
+    private func take(_ state: RotationState, at now: NumericDate) throws {
+        guard let use, state.ring.version >= usedVersion else { return }
+        let keys = try SigningKeys(opening: state.ring, with: sealer)
+        usedVersion = state.ring.version
+        use(keys, plan(state, at: now).nextChangeAt)
+        served = Set(state.ring.publishedKids)
+    }
+
+    private func finished(
+        _ state: RotationState,
+        _ transitions: [KeyTransition],
+        at now: NumericDate
+    ) -> RotationOutcome {
+        RotationOutcome(state: state, transitions: transitions, waits: plan(state, at: now).waits)
+    }
+
+    private func plan(_ state: RotationState, at now: NumericDate) -> RotationPlan {
+        RotationPlanner(rules: state.rules ?? standardRules).plan(state, served: served, at: now)
+    }
+
+    private func storeClock(_ reading: ClockReading, afterChange isChange: Bool) async throws {
+        let isOld = clockStoredAt.map { $0.advanced(bySeconds: Self.clockStorageInterval) < reading.wall } ?? true
+        guard isChange || isOld else { return }
+        try await store.setTrustedClock(reading)
+        clockStoredAt = reading.wall
+    }
+
+    // MARK: - Revocation
+
+    /// The ledger first: whatever happens then, the key does not come back.
+    private func enterInLedger(_ request: KeyRequest, at now: NumericDate) async throws {
+        let state = try await store.rotationState()
+        _ = try RotationPlanner(rules: standardRules).steps(for: request, state, at: now)
+        let kids = request.revokedKids(in: state.ring)
+        try ledger.add(Set(kids.map(Revocation.key)), at: now)
+    }
+
+    /// Revokes what the ledger names and the ring does not know to be revoked.
+    private func refusingRevoked(at now: NumericDate) async throws -> [KeyTransition] {
+        let revoked = Set(
+            try ledger.revocations().compactMap { revocation in
+                if case .key(let kid) = revocation { kid } else { nil }
+            }
+        )
+        guard !revoked.isEmpty else { return [] }
+        return try await change(at: now) { planner, state, _ in
+            let returned = state.ring.keys.filter { revoked.contains($0.kid) && $0.state != .revoked }.map(\.kid)
+            return returned.isEmpty ? [] : try planner.revoking(Set(returned), state, because: .ledger)
+        }.transitions
+    }
+
+    private static let clockWaits = SigningAlgorithm.allCases.map { RotationWait($0, nil, .clock) }
+}
+
+extension KeyRequest {
+    fileprivate var isRevocation: Bool {
+        switch self {
+        case .revoke, .revokeAll: true
+        case .prepare, .activateStandbys, .activate, .retire: false
+        }
+    }
+
+    fileprivate func revokedKids(in ring: KeyRing) -> Set<ByteString> {
+        switch self {
+        case .revoke(let kid): [kid]
+        case .revokeAll: Set(ring.publishedKids)
+        case .prepare, .activateStandbys, .activate, .retire: []
+        }
+    }
+}
+
+extension RotationPlanner {
+    fileprivate func steps(
+        for request: KeyRequest,
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) -> [RotationStep] {
+        switch request {
+        case .prepare(let algorithms): try preparing(algorithms, state, at: now)
+        case .activateStandbys(let algorithms): try activatingStandbys(algorithms, state, at: now)
+        case .activate(let kid): try activating(kid, state, at: now)
+        case .retire(let kid): try retiring(kid, state, at: now)
+        case .revoke(let kid): try revoking([kid], state)
+        case .revokeAll: try revoking(request.revokedKids(in: state.ring), state)
+        }
+    }
+}

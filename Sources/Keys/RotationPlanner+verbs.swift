@@ -1,0 +1,112 @@
+package import JOSE
+
+/// What operators may ask for, each refused rather than half done.
+extension RotationPlanner {
+    /// A further standby of each of `algorithms`.
+    package func preparing(
+        _ algorithms: [SigningAlgorithm],
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) -> [RotationStep] {
+        try refuseClockBehind(state, at: now)
+        guard state.ring.publishedKids.count + algorithms.count <= rules.schedule.maximumPublished else {
+            throw .tooManyPublished(rules.schedule.maximumPublished)
+        }
+        return algorithms.map { RotationStep(.prepare($0), because: .asked) }
+    }
+
+    /// The oldest standby of each of `algorithms` signs now, if verifiers can know it.
+    package func activatingStandbys(
+        _ algorithms: [SigningAlgorithm],
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) -> [RotationStep] {
+        var steps: [RotationStep] = []
+        for algorithm in algorithms {
+            let standbys = state.usableStandbys(algorithm)
+            guard let standby = standbys.first else { throw .noStandby(algorithm) }
+            try refuseUnready(standby, state, at: now)
+            steps += replacement(algorithm, standbys, because: .asked)
+        }
+        return steps
+    }
+
+    /// `kid` signs now, if verifiers can know it.
+    package func activating(
+        _ kid: ByteString,
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) -> [RotationStep] {
+        guard let key = state.ring.key(kid) else { throw .noSuchKey(kid) }
+        guard key.state == .prepared else { throw .wrongState(kid, key.state) }
+        try refuseUnready(key, state, at: now)
+        let others = state.usableStandbys(key.algorithm).filter { $0.kid != kid }
+        let activation = RotationStep(.activate(kid), because: .asked)
+        return others.isEmpty ? [activation, RotationStep(.prepare(key.algorithm), because: .asked)] : [activation]
+    }
+
+    /// `kid` leaves the JWK Set, if no token can need it.
+    package func retiring(
+        _ kid: ByteString,
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) -> [RotationStep] {
+        try refuseClockBehind(state, at: now)
+        guard let key = state.ring.key(kid) else { throw .noSuchKey(kid) }
+        let retirement = RotationStep(.retire(kid), because: .asked)
+        switch key.state {
+        case .prepared:
+            let others = state.usableStandbys(key.algorithm).filter { $0.kid != kid }
+            return others.isEmpty ? [retirement, RotationStep(.prepare(key.algorithm), because: .asked)] : [retirement]
+        case .retiring:
+            let dueAt = withdrawalDueAt(key, state)
+            guard dueAt <= now else { throw .stillNeeded(kid, until: dueAt) }
+            return [retirement]
+        case .active, .retired, .revoked: throw .wrongState(kid, key.state)
+        }
+    }
+
+    /// Withdraws `kids` at once, whatever their age and the clock.
+    ///
+    /// Where one of them signed, a standby that stays takes over, or a new key where none does. The next standby is no
+    /// part of it: making a key takes time.
+    ///
+    /// Saying it twice changes nothing more.
+    package func revoking(
+        _ kids: Set<ByteString>,
+        _ state: RotationState,
+        because reason: KeyTransition.Reason = .asked
+    ) throws(RotationRefusal) -> [RotationStep] {
+        for kid in kids where state.ring.key(kid) == nil { throw .noSuchKey(kid) }
+        var steps = state.ring.keys.filter { kids.contains($0.kid) && $0.state != .revoked }
+            .map { RotationStep(.revoke($0.kid), because: reason) }
+        for algorithm in SigningAlgorithm.allCases {
+            let staying = state.usableStandbys(algorithm).filter { !kids.contains($0.kid) }
+            if let active = state.ring.active(algorithm), kids.contains(active.kid) {
+                let next: RotationStep.Action = staying.first.map { .activate($0.kid) } ?? .begin(algorithm)
+                steps.append(RotationStep(next, because: .revocation))
+            }
+        }
+        return steps
+    }
+
+    private func refuseUnready(
+        _ standby: SigningKey,
+        _ state: RotationState,
+        at now: NumericDate
+    ) throws(RotationRefusal) {
+        try refuseClockBehind(state, at: now)
+        guard let wait = obstacle(to: standby, state, at: now) else { return }
+        switch wait.cause {
+        case .notSeen(let place): throw .notSeen(standby.kid, place: place)
+        case .notServed: throw .notServed(standby.kid)
+        case .tooManyPublished: throw .tooManyPublished(rules.schedule.maximumPublished)
+        case .rotationInterval, .publicationLead, .gracePeriod, .clock:
+            throw .tooYoung(standby.kid, until: wait.until ?? now)
+        }
+    }
+
+    private func refuseClockBehind(_ state: RotationState, at now: NumericDate) throws(RotationRefusal) {
+        guard !isBehind(state.ring, now) else { throw .clockUncertain }
+    }
+}

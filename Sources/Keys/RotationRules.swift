@@ -1,0 +1,13 @@
+package import JOSE
+
+/// What every process that rotates one ring goes by: kept in the store, so that they can't differ.
+package struct RotationRules: Hashable, Sendable {
+    package let schedule: RotationSchedule
+    /// The names of the places where the JWK Set is published as a file, beside the issuer itself.
+    package let places: [ByteString]
+
+    package init(schedule: RotationSchedule, places: [ByteString] = []) {
+        self.schedule = schedule
+        self.places = places
+    }
+}

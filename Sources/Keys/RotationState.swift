@@ -1,0 +1,31 @@
+package import JOSE
+
+/// The ring with all that a rotation rests on, read in one piece.
+package struct RotationState: Hashable, Sendable {
+    package var ring: KeyRing
+    /// The rules in force; nil where no issuer ever ran on this store.
+    package var rules: RotationRules?
+    /// For each key that ever signed, an instant by which all its tokens have expired.
+    package var tokensExpireBy: [ByteString: NumericDate]
+    /// For each publication place, since when each key was seen there.
+    package var sightings: [ByteString: [ByteString: NumericDate]]
+    /// Standbys whose private half does not open: they can never sign.
+    package var unusable: Set<ByteString> = []
+
+    package init(
+        ring: KeyRing,
+        rules: RotationRules? = nil,
+        tokensExpireBy: [ByteString: NumericDate] = [:],
+        sightings: [ByteString: [ByteString: NumericDate]] = [:]
+    ) {
+        self.ring = ring
+        self.rules = rules
+        self.tokensExpireBy = tokensExpireBy
+        self.sightings = sightings
+    }
+
+    /// The standbys that can sign next with `algorithm`, oldest first.
+    package func usableStandbys(_ algorithm: SigningAlgorithm) -> [SigningKey] {
+        ring.standbys(algorithm).filter { !unusable.contains($0.kid) }
+    }
+}

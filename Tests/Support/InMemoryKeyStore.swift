@@ -1,0 +1,108 @@
+// A key store that forgets, and that can let another process win. It holds to the rule of every store: no ring that
+// withdraws a key while its tokens live.
+
+package import JOSE
+package import Keys
+import Synchronization
+
+package final class InMemoryKeyStore: KeyStore {
+    /// The ring would withdraw a key while its tokens live, or its version does not rise.
+    package struct Unsound: Error {}
+
+    private let state: Mutex<State>
+
+    private struct State {
+        var rotation: RotationState
+        var rival: KeyRing?
+        var transitions: [KeyTransition] = []
+        var clock: ClockReading?
+        var error: (any Error)?
+    }
+
+    /// A store that holds `ring`; `rival` is what another process stores just before our first replacement.
+    package init(_ ring: KeyRing = KeyRing(), rules: RotationRules? = nil, rival: KeyRing? = nil) {
+        state = Mutex(State(rotation: RotationState(ring: ring, rules: rules), rival: rival))
+    }
+
+    package var transitions: [KeyTransition] {
+        state.withLock { $0.transitions }
+    }
+
+    /// What every operation throws from now on.
+    package func fail(_ error: (any Error)?) {
+        state.withLock { $0.error = error }
+    }
+
+    /// A token of `kid` that expires at `expiresAt` was recorded; false where the key does not sign by the stored ring.
+    package func recordToken(of kid: ByteString, expiringAt expiresAt: NumericDate) -> Bool {
+        state.withLock { state in
+            guard state.rotation.ring.key(kid)?.state == .active else { return false }
+            state.rotation.tokensExpireBy[kid] = max(state.rotation.tokensExpireBy[kid] ?? expiresAt, expiresAt)
+            return true
+        }
+    }
+
+    package func keyRing() async throws -> KeyRing {
+        try working { $0.rotation.ring }
+    }
+
+    package func rotationState() async throws -> RotationState {
+        try working { $0.rotation }
+    }
+
+    package func replaceKeyRing(
+        with ring: KeyRing,
+        expecting version: Int64,
+        recording transitions: [KeyTransition],
+        at now: NumericDate
+    ) async throws -> Bool {
+        try working { state in
+            if let rival = state.rival {
+                state.rotation.ring = rival
+                state.rival = nil
+            }
+            guard state.rotation.ring.version == version else { return false }
+            let withdrawn = state.rotation.tokensExpireBy.filter { kid, expireBy in
+                expireBy > now && (ring.key(kid).map { $0.state == .retired } ?? true)
+            }
+            guard withdrawn.isEmpty, ring.version > version else { throw Unsound() }
+            state.rotation.ring = ring
+            state.transitions += transitions
+            return true
+        }
+    }
+
+    package func setRotationRules(_ rules: RotationRules) async throws {
+        try working { $0.rotation.rules = rules }
+    }
+
+    package func noteSighting(of kids: [ByteString], at place: ByteString, at now: NumericDate) async throws {
+        try working { state in
+            let before = state.rotation.sightings[place] ?? [:]
+            state.rotation.sightings[place] = Dictionary(uniqueKeysWithValues: kids.map { ($0, before[$0] ?? now) })
+        }
+    }
+
+    package func trustedClock() async throws -> ClockReading? {
+        try working { $0.clock }
+    }
+
+    package func setTrustedClock(_ reading: ClockReading) async throws {
+        try working { $0.clock = reading }
+    }
+
+    private func working<Value: Sendable>(_ body: (inout State) throws -> Value) throws -> Value {
+        try state.withLock { state in
+            if let error = state.error { throw error }
+            return try body(&state)
+        }
+    }
+}
+
+extension KeyStore {
+    /// Stores a ring of which nothing is to be recorded.
+    package func replaceKeyRing(with ring: KeyRing, expecting version: Int64) async throws -> Bool {
+        let now = ring.newestInstant ?? NumericDate(secondsSinceEpoch: 0)
+        return try await replaceKeyRing(with: ring, expecting: version, recording: [], at: now)
+    }
+}
