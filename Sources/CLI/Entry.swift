@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Foundation
 
 /// Where the process begins, and the only place that turns failures into exit codes: 0 done, 1 refused or failed, 64
@@ -6,6 +7,7 @@ import Foundation
 @main
 enum Entry {
     static func main() async {
+        _ = jobsworth_forbid_crash_reports()
         if ["help", "--help", "-h"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
             return StandardStreams.print(CommandTree.text(of: JobsworthCommand.self))
         }

@@ -1,4 +1,3 @@
-import CLinux
 import Discovery
 import Foundation
 import Issuer
@@ -26,7 +25,6 @@ struct IssuerProcess {
         guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil else {
             throw CommandFailure.wrongConfiguration("SWIFT_DETERMINISTIC_HASHING is set; unset it")
         }
-        if jobsworth_forbid_core_dumps() != 0 { logger.warning("core dumps could not be switched off") }
         let opened = try await OpenedStore.open(
             OpenedStore.Place(
                 files: configuration.files,

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Issuer
 import JOSE
@@ -46,6 +47,8 @@ struct OpenedStore {
     }
 
     static func open(_ place: Place, _ lock: StoreLock, _ store: SQLiteStore) async throws -> OpenedStore {
+        // From here on keys lie open in memory.
+        _ = jobsworth_forbid_inspection()
         let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile)
         let sealer = ReplaceableKeySealer(try await sealingKey.sealer(of: store, initialise: place.initialise))
         let opened = OpenedStore(

@@ -3,6 +3,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -10,9 +11,14 @@
 #include <sys/socket.h>
 #include <sys/vfs.h>
 
-int jobsworth_forbid_core_dumps(void) {
+int jobsworth_forbid_crash_reports(void) {
+    static const int crashes[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) signal(crashes[i], SIG_DFL);
     struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0) return errno;
+    return setrlimit(RLIMIT_CORE, &none) == 0 ? 0 : errno;
+}
+
+int jobsworth_forbid_inspection(void) {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno;
     return 0;
 }

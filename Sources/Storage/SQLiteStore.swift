@@ -16,6 +16,8 @@ package final class SQLiteStore: Sendable {
     let liveJobs = Mutex<[JobID: Job]>([:])
     let liveRunners = Mutex<[CredentialDigest: Runner]>([:])
     let activeKeys = Mutex(ActiveKeys())
+    private let file: FileIdentity?
+    private let logger: Logger
 
     /// Opens the file, creating it where there is none.
     ///
@@ -25,6 +27,8 @@ package final class SQLiteStore: Sendable {
         try Self.assertDurability(connection)
         try Self.migrate(connection)
         writer = TransactionWriter(connection: connection, logger: logger)
+        file = FileIdentity(path: path)
+        self.logger = logger
         try connection.read { database in
             let runners = try Runner.live(in: database)
             liveRunners.withLock { $0 = Dictionary(uniqueKeysWithValues: runners) }
@@ -36,6 +40,13 @@ package final class SQLiteStore: Sendable {
     /// Whether a token's record could be committed now.
     package var isWritable: Bool {
         writer.isWorking
+    }
+
+    /// Stops writing where the file was moved or removed under us: what we would write, nobody would find.
+    package func stopIfMoved() {
+        guard writer.isWorking, FileIdentity(path: writer.path) != file else { return }
+        writer.stop()
+        logger.critical("the store's file was moved or removed: no token is issued until a restart")
     }
 
     /// How many jobs live, for the metrics.

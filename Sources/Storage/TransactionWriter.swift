@@ -54,6 +54,11 @@ final class TransactionWriter: Sendable {
         return try result.get()
     }
 
+    /// Writes nothing any more, until a restart.
+    func stop() {
+        state.withLock { $0.isBroken = true }
+    }
+
     /// Empties the write-ahead log before the next group: what was erased from the file is then nowhere.
     func truncateLogAfterCommit() {
         state.withLock { $0.truncatesLog = true }

@@ -3,9 +3,13 @@
 
 #include <sys/types.h>
 
-/// Makes the process non-dumpable (prctl PR_SET_DUMPABLE 0) and sets RLIMIT_CORE to 0.
-/// Returns 0, or errno.
-int jobsworth_forbid_core_dumps(void);
+/// A crash leaves no core (RLIMIT_CORE 0) and no report: Swift's own handlers print registers and the memory that they
+/// point at, which may be a key. Returns 0, or errno.
+int jobsworth_forbid_crash_reports(void);
+
+/// Other processes of the same user can't read this one's memory (prctl PR_SET_DUMPABLE 0); it can then not open its
+/// own /proc/self/fd either. Returns 0, or errno.
+int jobsworth_forbid_inspection(void);
 
 /// What SO_PEERCRED answers: `struct ucred`, which Swift does not see.
 struct jobsworth_peer_credentials {
