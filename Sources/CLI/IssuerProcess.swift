@@ -47,7 +47,13 @@ struct IssuerProcess {
             publicPlane: publicPlane(keys),
             runnerPlane: runnerPlane(store, issuer, requestTokens, metrics)
         )
-        let desk = OperatorDesk(keys: store, runners: store, repositories: store, auditLog: store)
+        let desk = OperatorDesk(
+            keys: store,
+            runners: store,
+            repositories: store,
+            auditLog: store,
+            metadata: .providerMetadata(providerMetadata)
+        )
         var services: [any Service] = [StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store)]
         let tls = try tlsIdentity()
         services.append(HangupService(tls: tls))
@@ -93,15 +99,18 @@ struct IssuerProcess {
         )
     }
 
-    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
-        let metadata = ProviderMetadata(
+    private var providerMetadata: ProviderMetadata {
+        ProviderMetadata(
             issuer: configuration.issuer,
             tokenEndpoint: configuration.runnerURL.url("/token"),
             claims: TokenClaims.supported
         )
-        return PublicPlane(
+    }
+
+    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
+        PublicPlane(
             issuer: configuration.issuer,
-            metadata: .providerMetadata(metadata),
+            metadata: .providerMetadata(providerMetadata),
             jwkSet: .jwkSet(keys.ring.published)
         )
     }

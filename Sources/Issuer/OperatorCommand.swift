@@ -12,12 +12,16 @@ package enum OperatorCommand: Hashable, Sendable {
     case showKeys
     /// At most 1000 records that follow `sequence`.
     case showAudit(after: Int64)
+    /// The documents that are to lie at every publication place.
+    case showPublication
+    /// What was read back from a place after a publication.
+    case recordSighting(place: ByteString, kids: [ByteString])
 
     /// The command as it travels over the admin socket.
     package var document: JSONObject {
         var object = JSONObject([("command", .string(verb))])
         switch self {
-        case .listRunners, .listRepositories, .showKeys: break
+        case .listRunners, .listRepositories, .showKeys, .showPublication: break
         case .addRunner(let name, let patterns):
             object["name"] = .string(name)
             object["patterns"] = .array(patterns.map { .string($0) })
@@ -26,14 +30,18 @@ package enum OperatorCommand: Hashable, Sendable {
             object["name"] = .string(name)
             object["to"] = .string(next)
         case .showAudit(let sequence): object["after"] = .integer(sequence)
+        case .recordSighting(let place, let kids):
+            object["place"] = .string(place)
+            object["kids"] = .array(kids.map { .string($0) })
         }
         return object
     }
 
     package init(parsing object: JSONObject) throws(Refusal) {
-        try object.refuseMembers(beyond: ["command", "name", "patterns", "to", "after"])
+        try object.refuseMembers(beyond: ["command", "name", "patterns", "to", "after", "place", "kids"])
         switch try object.text("command") {
-        case "runner add": self = .addRunner(name: try Self.name(object), patterns: try Self.patterns(object))
+        case "runner add":
+            self = .addRunner(name: try Self.name(object), patterns: try Self.texts("patterns", of: object))
         case "runner list": self = .listRunners
         case "runner revoke": self = .revokeRunner(name: try Self.name(object))
         case "repository list": self = .listRepositories
@@ -43,6 +51,10 @@ package enum OperatorCommand: Hashable, Sendable {
             self = .renameRepository(name: try Self.name(object), to: next)
         case "keys show": self = .showKeys
         case "audit show": self = .showAudit(after: try object.integer("after", in: 0...Int64.max) ?? 0)
+        case "publication show": self = .showPublication
+        case "publication seen":
+            guard let place = try object.text("place") else { throw Refusal(.memberMissing, "place") }
+            self = .recordSighting(place: place, kids: try Self.texts("kids", of: object))
         default: throw Refusal(.outOfRange, "command")
         }
     }
@@ -57,6 +69,8 @@ package enum OperatorCommand: Hashable, Sendable {
         case .renameRepository: "repository rename"
         case .showKeys: "keys show"
         case .showAudit: "audit show"
+        case .showPublication: "publication show"
+        case .recordSighting: "publication seen"
         }
     }
 
@@ -65,11 +79,11 @@ package enum OperatorCommand: Hashable, Sendable {
         return name
     }
 
-    private static func patterns(_ object: JSONObject) throws(Refusal) -> [ByteString] {
-        guard let value = object["patterns"] else { throw Refusal(.memberMissing, "patterns") }
-        guard case .array(let values) = value else { throw Refusal(.wrongType, "patterns") }
+    private static func texts(_ name: ByteString, of object: JSONObject) throws(Refusal) -> [ByteString] {
+        guard let value = object[name] else { throw Refusal(.memberMissing, name) }
+        guard case .array(let values) = value else { throw Refusal(.wrongType, name) }
         let texts = values.compactMap(\.stringValue)
-        guard texts.count == values.count else { throw Refusal(.wrongType, "patterns") }
+        guard texts.count == values.count else { throw Refusal(.wrongType, name) }
         return texts
     }
 }

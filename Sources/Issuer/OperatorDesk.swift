@@ -1,3 +1,4 @@
+package import Discovery
 package import JOSE
 package import Keys
 
@@ -7,17 +8,20 @@ package struct OperatorDesk: Sendable {
     private let runners: any RunnerStore
     private let repositories: any RepositoryStore
     private let auditLog: any AuditLog
+    private let metadata: PublishedDocument?
 
     package init(
         keys: any KeyStore,
         runners: any RunnerStore,
         repositories: any RepositoryStore,
-        auditLog: any AuditLog
+        auditLog: any AuditLog,
+        metadata: PublishedDocument? = nil
     ) {
         self.keys = keys
         self.runners = runners
         self.repositories = repositories
         self.auditLog = auditLog
+        self.metadata = metadata
     }
 
     /// The command's answer as JSON.
@@ -31,6 +35,8 @@ package struct OperatorDesk: Sendable {
         case .renameRepository(let name, let next): try await renameRepository(name, to: next, at: now)
         case .showKeys: Self.document(try await keys.keyRing())
         case .showAudit(let sequence): try await showAudit(after: sequence)
+        case .showPublication: try Self.publication(try await keys.keyRing(), metadata)
+        case .recordSighting: JSONObject()
         }
     }
 
@@ -106,6 +112,28 @@ package struct OperatorDesk: Sendable {
             )
         }
         return JSONObject([("records", .array(rows))])
+    }
+
+    /// The two documents under their three paths.
+    private static func publication(_ ring: KeyRing, _ metadata: PublishedDocument?) throws -> JSONObject {
+        guard let metadata else { throw Refusal(.notFound, "publication") }
+        let set = PublishedDocument.jwkSet(ring.published)
+        let files = [
+            (WellKnownPath.jwkSet, set, CacheLifetime.jwkSet), (WellKnownPath.jwkSetAlias, set, CacheLifetime.jwkSet),
+            (WellKnownPath.configuration, metadata, CacheLifetime.providerMetadata),
+        ]
+        let rows = files.map { path, document, maximumAge in
+            JSONValue.object(
+                JSONObject([
+                    ("path", .string(ByteString(path.bytes.dropFirst()))),
+                    ("body", .string(ByteString(document.body))),
+                    ("content_type", .string(document.contentType)),
+                    ("max_age", .integer(maximumAge)),
+                ])
+            )
+        }
+        let kids = ring.published.keys.compactMap(\.keyID).map { JSONValue.string($0) }
+        return JSONObject([("documents", .array(rows)), ("kids", .array(kids))])
     }
 
     /// The ring without any private half, sealed or not.
