@@ -19,6 +19,8 @@ struct ServeConfiguration {
     var profiles: TokenProfiles
     var subjectForm: SubjectForm
     var forgeURL: ByteString?
+    /// The names of the places where `publish` writes.
+    var publicationPlaces: [ByteString]
 
     init(_ sources: ConfigurationSources) throws {
         var reading = ConfigurationReading(sources)
@@ -34,6 +36,7 @@ struct ServeConfiguration {
         profiles = reading.profiles()
         subjectForm = reading.subjectForm()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
+        publicationPlaces = sources.file.publication.places.map(\.name)
         guard reading.problems.isEmpty, let issuer, let files else {
             throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
         }
