@@ -119,6 +119,12 @@ let package = Package(
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "PublicationTests",
+            dependencies: ["JOSE", "Keys", "Discovery", "Publication", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Integration/Publication",
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -5,18 +5,17 @@ import Foundation
 /// It always has the same name, so that drafts do not gather where runs are killed, and its writer holds a lock on it,
 /// so that two runs at once do not write into one draft: a draft that nobody holds was left by the dead and is removed.
 struct FileDraft: ~Copyable {
-    private static let patience = 200
     private let target: String
     private let name: String
     private let path: String
     private let descriptor: Int32
 
-    /// Waits up to ten seconds for another run.
-    init(of target: String, in folder: borrowing OpenFolder) async throws(PublicationError) {
+    /// Waits for another run, up to ten seconds unless `attempts` says otherwise.
+    init(of target: String, in folder: borrowing OpenFolder, attempts: Int = 200) async throws(PublicationError) {
         self.target = target
         name = ".\(target).draft"
         path = folder.path + "/" + name
-        for _ in 0..<Self.patience {
+        for _ in 0..<attempts {
             if let opened = try Self.create(name, path, in: folder) {
                 descriptor = opened
                 return

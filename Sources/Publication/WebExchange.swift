@@ -14,9 +14,18 @@ struct WebExchange: Sendable {
     private static let maximumBytes = 1_048_576
     private let url: String
     private let request: HTTPClientRequest
+    private let limit: Duration
 
-    init(_ method: HTTPMethod, _ url: String, headers: [(name: String, value: String)] = [], body: [UInt8]? = nil) {
+    /// `limit` is for the whole exchange, from the connection to the answer's last byte.
+    init(
+        _ method: HTTPMethod,
+        _ url: String,
+        headers: [(name: String, value: String)] = [],
+        body: [UInt8]? = nil,
+        limit: Duration = .seconds(30)
+    ) {
         self.url = url
+        self.limit = limit
         var request = HTTPClientRequest(url: url)
         request.method = method
         for (name, value) in headers { request.headers.add(name: name, value: value) }
@@ -30,6 +39,7 @@ struct WebExchange: Sendable {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
         configuration.httpVersion = .http1Only
+        configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let answer = try await answerInTime(client)
@@ -46,7 +56,7 @@ struct WebExchange: Sendable {
         try await withThrowingTaskGroup(of: Answer.self) { group in
             group.addTask { try await exchange(client) }
             group.addTask {
-                try await Task.sleep(for: .seconds(30))
+                try await Task.sleep(for: limit)
                 throw PublicationError.noAnswerInTime(url)
             }
             defer { group.cancelAll() }
