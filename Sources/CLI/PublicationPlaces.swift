@@ -90,7 +90,7 @@ private struct PlaceReading {
         let bucket = S3Bucket(endpoint: endpoint, name: name, region: texts[1] ?? "us-east-1", prefix: texts[2] ?? "")
         if bucket == nil {
             problems.append(
-                "\(path) must have a plain bucket (oidc), region (us-east-1) and prefix (ci, or none), without '/' at the ends"
+                "\(path) must have a plain bucket (oidc), region (us-east-1) and prefix (ci, or none), no '/' at their ends"
             )
         }
         return bucket

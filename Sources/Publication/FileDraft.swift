@@ -44,11 +44,10 @@ struct FileDraft: ~Copyable {
             if errno == EEXIST { return nil }
             throw .system(path, errno: errno)
         }
-        guard try isHeld(opened, name, path, in: folder) else {
-            close(opened)
-            return nil
-        }
-        return opened
+        var isOurs = false
+        defer { if !isOurs { close(opened) } }
+        isOurs = try isHeld(opened, name, path, in: folder)
+        return isOurs ? opened : nil
     }
 
     private static func removeAbandoned(

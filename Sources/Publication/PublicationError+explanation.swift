@@ -27,18 +27,19 @@ extension PublicationError {
         case .otherBytes(let location):
             "\(location) holds other bytes than were written; look for another writer, another root folder or a cache"
         case .otherContentType(let location, let type):
-            "\(location) is served as \(Self.shown(type.bytes)); let the server say Content-Type: application/json"
+            "\(location) is served as \(Self.shown(type)); let the server say Content-Type: application/json"
         case .keysUnreadable(let location): "\(location) is no JWK Set that can be read"
         }
     }
 
-    /// Printable, short and in quotes: it came from outside.
-    private static func shown(_ type: [UInt8]) -> String {
-        type.isEmpty
-            ? "nothing in particular" : "'\(String(decoding: type.prefix(60).filter(isPrintable), as: UTF8.self))'"
-    }
+    /// Types that servers give to files they know nothing about.
+    ///
+    /// No others are shown: a server could answer with the credential that it was sent.
+    private static let usualTypes: Set<ByteString> = [
+        "application/octet-stream", "binary/octet-stream", "text/plain", "text/html", "application/xml", "text/xml",
+    ]
 
-    private static func isPrintable(_ byte: UInt8) -> Bool {
-        (0x20...0x7E).contains(byte)
+    private static func shown(_ type: ByteString) -> String {
+        type.isEmpty ? "nothing in particular" : usualTypes.contains(type) ? type.string : "another type"
     }
 }

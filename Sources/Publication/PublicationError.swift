@@ -2,7 +2,7 @@ package import JOSE
 
 /// Why a place does not hold what was to be published.
 ///
-/// The values are paths and URLs that the operator configured: never a credential, never a server's own words.
+/// The paths and URLs are those that the operator configured; no sentence repeats a credential or a server's own words.
 package enum PublicationError: Error, Hashable, Sendable {
     // On the disk.
     case folderMissing(String)

@@ -52,7 +52,7 @@ package struct Publisher: Sendable {
         guard file.isProviderMetadata, let mediaType = copy.mediaType, mediaType != file.document.contentType else {
             return
         }
-        throw .otherContentType(copy.location, copy.contentType ?? "")
+        throw .otherContentType(copy.location, mediaType)
     }
 
     private static func keys(_ copy: PublishedCopy) throws(PublicationError) -> [ByteString] {

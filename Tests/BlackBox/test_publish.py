@@ -25,8 +25,8 @@ import pytest
 import requests
 
 import harness
-from harness import HOST, claims_of, free_port, poll, run_cli, strict_json
-from standins import verify_through_discovery
+from harness import HOST, free_port, poll, run_cli, strict_json
+from standins import StandIn, self_made_certificate, verify_through_discovery
 
 JWKS = ".well-known/jwks"
 ALIAS = ".well-known/jwks.json"
@@ -58,7 +58,8 @@ class Nginx:
             f"{user} daemon off; pid {self.directory}/pid; error_log {self.log};\n"
             f"events {{ worker_connections 64; }}\n"
             f"http {{ access_log {self.directory}/access.log; {temporary}\n"
-            f"server {{ listen {HOST}:{self.port}; root {self.root}; default_type application/json;\n{locations}\n}}\n}}\n")
+            f"server {{ listen {HOST}:{self.port}; root {self.root}; default_type application/json;\n"
+            f"{locations}\n}}\n}}\n")
         processes("nginx", "-p", self.directory, "-e", self.log, "-c", configuration,
                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         poll(self.answers, seconds=10, what="nginx")
@@ -161,7 +162,8 @@ def write_configuration(directory: Path, *places: dict) -> Path:
 
 def publish(issuer, directory: Path, *places: dict, arguments=(), **environment) -> subprocess.CompletedProcess:
     file = write_configuration(directory, *places)
-    return issuer.cli("publish", "--config", str(file), *arguments, environment=harness.clean_environment(**environment))
+    return issuer.cli("publish", "--config", str(file), *arguments,
+                      environment=harness.clean_environment(**environment))
 
 
 def s3(moto, bucket, **more) -> dict:
@@ -206,7 +208,8 @@ def assert_trusted_without_issuer(issuer) -> None:
     job = harness.Job(issuer, harness.call(
         issuer.port, "POST", "/v1/jobs", body=json.dumps(harness.registration()).encode(),
         headers={**harness.bearer(issuer.runner().credential), "Content-Type": "application/json"}))
-    answer = harness.call(issuer.port, "GET", job.request_target + "&audience=vault", headers=harness.bearer(job.request_token))
+    answer = harness.call(issuer.port, "GET", job.request_target + "&audience=vault",
+                          headers=harness.bearer(job.request_token))
     token = answer.json()["value"]
     issuer.stop()
     assert verify_through_discovery(issuer.url, token, "vault")["iss"] == issuer.url
@@ -244,8 +247,8 @@ def test_tokens_of_a_hidden_issuer_verify_from_a_webdav_server(issuers, director
 
 def test_tokens_of_a_hidden_issuer_verify_from_a_public_bucket_and_not_from_a_private_one(
         issuers, directory, nginx, moto, bucket):
-    # The bucket under a domain of its own. moto takes an unsigned request for `.well-known/jwks.json` for one to Cognito;
-    # this header, which it cannot read, makes it look no further than S3.
+    # The bucket under a domain of its own. moto takes an unsigned request for `.well-known/jwks.json` for one to
+    # Cognito; this header, which it cannot read, makes it look no further than S3.
     front = nginx(f'location / {{ proxy_set_header Authorization "to S3"; proxy_pass {moto.url}/{bucket}/; }}')
     issuer = hidden_issuer(issuers, front.url)
     keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
@@ -315,7 +318,8 @@ def test_a_bucket_without_credentials_is_wrong_configuration(issuer, directory, 
 @pytest.mark.parametrize("location, words", [
     (f'location = /{JWKS} {{ return 200 "{{}}"; }}', ["/.well-known/jwks ", "other bytes"]),
     (f'location = /{ALIAS} {{ return 404; }}', ["/.well-known/jwks.json ", "404"]),
-    (f'location = /{METADATA} {{ default_type text/plain; }}', ["openid-configuration ", "text/plain", "application/json"]),
+    (f'location = /{METADATA} {{ default_type text/plain; }}',
+     ["openid-configuration ", "text/plain", "application/json"]),
     (f'location = /{METADATA} {{ return 302 /{JWKS}; }}', ["openid-configuration ", "redirect"]),
     (f'location = /{JWKS} {{ return 206; }}', ["/.well-known/jwks ", "206"]),
 ], ids=["other-bytes", "missing", "type", "redirect", "partial"])
@@ -357,10 +361,11 @@ def test_a_place_that_fails_fails_alone_and_is_named(issuer, directory, nginx, m
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 class Talkative:
-    """A server that refuses everything and tells back all that it was told."""
+    """A server that tells back all that it was told; under 200 it also keeps the files it is given."""
 
     def __init__(self, status: int):
         outer = self
+        files: dict[str, bytes] = {}
         self.heard: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -368,6 +373,10 @@ class Talkative:
                 told = str(self.headers)
                 outer.heard.append(told)
                 body = f"<Error><Code>{told}</Code><Message>{told}</Message></Error>".encode()
+                if self.command == "PUT":
+                    files[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+                elif status == 200:
+                    body = files.get(self.path, body)
                 self.send_response(status, told.replace("\n", " ")[:2000])
                 self.send_header("Content-Type", self.headers.get("Authorization", "none"))
                 self.send_header("Location", "http://127.0.0.1:1/?" + (self.headers.get("Authorization") or ""))
@@ -416,6 +425,17 @@ def test_no_secret_is_in_any_output_even_where_the_server_tells_it_back(issuer, 
         assert secret not in shown and secret not in issuer.output(), secret
 
 
+def test_a_credential_goes_to_nobody_whose_certificate_is_not_trusted(issuer, directory):
+    certificate, key, _ = self_made_certificate(directory, "dav")
+    file = directory / "authorization"
+    file.touch(mode=0o600)
+    file.write_text(OPEN_SESAME)
+    with StandIn(lambda *_: (200, "application/json", "{}"), tls=(certificate, key)) as server:
+        done = publish(issuer, directory, {"name": "dav", "put": server.url, "authorizationFile": str(file)})
+        assert_failed(done, "dav", "certificate")
+        assert server.requests == []
+
+
 @pytest.mark.parametrize("text", ["", "\n", "Bearer a\nX-Other: b", "Bearer \x7f", " Bearer a", "Bearer é"])
 def test_what_would_break_the_request_is_no_authorization(issuer, directory, text):
     file = directory / "dav"
@@ -459,7 +479,8 @@ def test_a_folder_can_be_named_without_a_configuration_file(issuer, web):
 
 
 KILLS = [(call, number) for call, numbers in {
-    "mkdirat": (1,), "flock": range(1, 4), "fchmod": range(1, 5), "fsync": range(1, 8), "renameat,renameat2": range(1, 5),
+    "mkdirat": (1,), "flock": range(1, 4), "fchmod": range(1, 5), "fsync": range(1, 8),
+    "renameat,renameat2": range(1, 5),
 }.items() for number in numbers]
 
 
@@ -599,8 +620,10 @@ PROBLEMS = {
     "two-kinds": ([place(put="https://dav.example.org")], "publication.places[0] must have exactly one of"),
     "relative-folder": ([place(directory="www")], "publication.places[0].directory must be an absolute path"),
     "folder-list": ([place(directory=["/srv"])], "publication.places[0].directory must be an absolute path"),
-    "http-url": ([place(url="http://ci.example.org")], "publication.places[0].url http://ci.example.org is refused: http://"),
-    "http-put": ([{"name": "a", "put": "http://10.0.0.1/ci"}], "publication.places[0].put http://10.0.0.1/ci is refused"),
+    "http-url": ([place(url="http://ci.example.org")],
+                 "publication.places[0].url http://ci.example.org is refused: http://"),
+    "http-put": ([{"name": "a", "put": "http://10.0.0.1/ci"}],
+                 "publication.places[0].put http://10.0.0.1/ci is refused"),
     "ftp-put": ([{"name": "a", "put": "ftp://dav.example.org"}], "publication.places[0].put"),
     "put-query": ([{"name": "a", "put": "https://dav.example.org?a=b"}], "no query"),
     "authorization-without-put": ([place(authorizationFile="/etc/x")], "authorizationFile goes with put only"),
@@ -611,7 +634,8 @@ PROBLEMS = {
     "s3-credentials": ([bucket_place(accessKeyID="AKIA")], "publication.places[0].s3.accessKeyID is not a known key"),
     "s3-no-endpoint": ([bucket_place(endpoint=None)], "publication.places[0].s3.endpoint is missing"),
     "s3-no-bucket": ([bucket_place(bucket=None)], "publication.places[0].s3.bucket is missing"),
-    "s3-http": ([bucket_place(endpoint="http://s3.example.org")], "publication.places[0].s3.endpoint http://s3.example.org"),
+    "s3-http": ([bucket_place(endpoint="http://s3.example.org")],
+                "publication.places[0].s3.endpoint http://s3.example.org"),
     "s3-bucket-path": ([bucket_place(bucket="a/b")], "publication.places[0].s3 must have a plain bucket"),
     "s3-prefix-up": ([bucket_place(prefix="../a")], "publication.places[0].s3 must have a plain bucket"),
     "s3-region": ([bucket_place(region="us east")], "publication.places[0].s3 must have a plain bucket"),
@@ -632,7 +656,8 @@ def test_a_place_that_is_not_right_is_wrong_configuration_for_publish_and_for_se
 
 def test_every_problem_is_told_and_no_password(directory):
     file = directory / "publish.yaml"
-    places = [{"name": "a", "put": "https://u:sesame@dav.example.org"}, {"name": "b"}, {"name": "C", "directory": "/srv"}]
+    places = [{"name": "a", "put": "https://u:sesame@dav.example.org"}, {"name": "b"},
+              {"name": "C", "directory": "/srv"}]
     file.write_text(json.dumps({"publication": {"places": places, "every": "1m"}}))
     done = run_cli("publish", "--config", str(file))
     assert done.returncode == 78
