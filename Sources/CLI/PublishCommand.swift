@@ -87,6 +87,7 @@ extension PlaceReport {
             object["kids"] = .array(kids.map { .string($0) })
         case .failure(let error):
             object["published"] = .bool(false)
+            object["reason"] = .string(error.reason)
             object["message"] = .string(ByteString(error.explanation))
         }
         return object

@@ -1,7 +1,31 @@
 import Foundation
-import JOSE
+package import JOSE
 
 extension PublicationError {
+    /// A stable name for programs.
+    package var reason: ByteString {
+        switch self {
+        case .folderMissing: "folder_missing"
+        case .folderWritableByEveryone: "folder_writable_by_everyone"
+        case .foreignOwner: "foreign_owner"
+        case .notPlain: "not_plain"
+        case .busy: "busy"
+        case .fileTooLarge: "file_too_large"
+        case .system: "system"
+        case .unreachable: "unreachable"
+        case .noAnswerInTime: "no_answer_in_time"
+        case .answerTooLarge: "answer_too_large"
+        case .redirected: "redirected"
+        case .writeRefused: "write_refused"
+        case .writeFailed: "write_failed"
+        case .refusedByS3: "refused_by_s3"
+        case .notReadable: "not_readable"
+        case .otherBytes: "other_bytes"
+        case .otherContentType: "other_content_type"
+        case .keysUnreadable: "keys_unreadable"
+        }
+    }
+
     /// One sentence that says how to mend it.
     package var explanation: String {
         switch self {

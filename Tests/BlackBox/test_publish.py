@@ -58,7 +58,7 @@ class Nginx:
             f"{user} daemon off; pid {self.directory}/pid; error_log {self.log};\n"
             f"events {{ worker_connections 64; }}\n"
             f"http {{ access_log {self.directory}/access.log; {temporary}\n"
-            f"server {{ listen {HOST}:{self.port}; root {self.root}; default_type application/json;\n"
+            f"server {{ listen {HOST}:{self.port}; root {self.root};\n"
             f"{locations}\n}}\n}}\n")
         processes("nginx", "-p", self.directory, "-e", self.log, "-c", configuration,
                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -71,8 +71,10 @@ class Nginx:
             return False
 
 
-WEBDAV = """location / { dav_methods PUT; create_full_put_path on; dav_access user:rw all:r;
-            limit_except GET { auth_basic ci; auth_basic_user_file users; } }"""
+# What the operator is told to write is what is tried here.
+DOCUMENT = (harness.REPOSITORY_ROOT / "docs/publishing.md").read_text("utf-8")
+FOLDER, WEBDAV = (re.sub(r"root .*;", "", block).replace("/etc/nginx/ci.users", "users")
+                  for block in re.findall(r"```nginx\n(.*?)```", DOCUMENT, re.S))
 OPEN_SESAME = "Basic b3BlbjpzZXNhbWU="
 
 
@@ -223,7 +225,7 @@ def assert_trusted_without_issuer(issuer) -> None:
 
 
 def test_tokens_of_a_hidden_issuer_verify_from_a_folder_that_a_web_server_serves(issuers, directory, nginx):
-    web = nginx()
+    web = nginx(FOLDER)
     issuer = hidden_issuer(issuers, web.url)
     place = {"name": "web", "directory": str(web.root), "url": web.url}
     assert_published(publish(issuer, directory, place), "web")
@@ -324,7 +326,7 @@ def test_a_bucket_without_credentials_is_wrong_configuration(issuer, directory, 
     (f'location = /{JWKS} {{ return 206; }}', ["/.well-known/jwks ", "206"]),
 ], ids=["other-bytes", "missing", "type", "redirect", "partial"])
 def test_what_verifiers_would_read_decides_and_not_what_was_written(issuer, directory, nginx, location, words):
-    web = nginx(location)
+    web = nginx("default_type application/json;\n" + location)
     done = publish(issuer, directory, {"name": "web", "directory": str(web.root), "url": web.url})
     assert_failed(done, "web", *words)
     assert lying(web.root) == served(issuer)
@@ -355,6 +357,7 @@ def test_a_place_that_fails_fails_alone_and_is_named(issuer, directory, nginx, m
         ("down", False), ("web", True), ("closed", False), ("bucket", True), ("gone", False)]
     kids = [key["kid"] for key in issuer.jwks()["keys"]]
     assert [row["kids"] for row in rows if row["published"]] == [kids, kids]
+    assert [row["reason"] for row in rows if not row["published"]] == ["unreachable", "write_refused", "folder_missing"]
     assert all(row["message"] for row in rows if not row["published"])
 
 
@@ -672,6 +675,23 @@ def test_without_any_place_it_says_how_to_name_one(issuer, directory):
     assert "publication.places" in done.stderr and "--directory" in done.stderr
     done = publish(issuer, directory)
     assert done.returncode == 78 and "publication.places" in done.stderr
+
+
+def test_the_documented_file_is_understood_and_its_folder_written(issuers, directory, web):
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.S)
+    file = directory / "example.yaml"
+    file.write_text(example.replace("/srv/www/ci", str(web)).replace("/etc/jobsworth/dav", str(directory / "dav"))
+                    .replace("https://s3.eu-central-1.amazonaws.com", f"http://{HOST}:{free_port()}")
+                    .replace("https://dav.example.org", f"http://{HOST}:{free_port()}"))
+    (directory / "dav").touch(mode=0o600)
+    (directory / "dav").write_text(OPEN_SESAME)
+    issuer = issuers.start(arguments=("--config", str(file)))
+    done = issuer.cli("publish", "--config", str(file), environment=harness.clean_environment(
+        AWS_ACCESS_KEY_ID="any", AWS_SECRET_ACCESS_KEY="any"))
+    assert_failed(done, "bucket", "cannot be reached")
+    assert_failed(done, "dav", "cannot be reached")
+    assert "web  published and read back  4 keys" in done.stdout
+    assert lying(web) == served(issuer)
 
 
 def test_serve_takes_a_file_with_places(issuers, directory):
