@@ -17,6 +17,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
     name: "jobsworth",
@@ -59,17 +60,23 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "Publication",
+            dependencies: [
+                "JOSE", "Keys", "Discovery", crypto, nioCore, nioHTTP1, asyncHTTPClient,
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "CLinux"),
 
         // The only place that wires.
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Issuer", "Storage", "Server", "CLinux", crypto, logging, lifecycle,
-                nioCore, nioPosix, nioHTTP1,
+                "JOSE", "Keys", "Discovery", "Issuer", "Storage", "Server", "Publication", "CLinux", crypto, logging,
+                lifecycle, nioCore, nioPosix, nioHTTP1, asyncHTTPClient,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -111,6 +118,12 @@ let package = Package(
             name: "ServerTests",
             dependencies: ["JOSE", "Keys", "Issuer", "Server", nioHTTP1],
             path: "Tests/Integration/Server",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PublicationTests",
+            dependencies: ["JOSE", "Keys", "Discovery", "Publication", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Integration/Publication",
             swiftSettings: settings
         ),
     ],

@@ -6,6 +6,8 @@ struct ConfigurationFile {
     private(set) var scalars: [ConfigurationKey: String] = [:]
     /// `tokens.audiences`: what each audience is given, by its settings' names.
     private(set) var audiences: [String: [String: String]] = [:]
+    /// `publication.places`: where the public documents are written.
+    private(set) var publication = PublicationPlaces()
     private(set) var problems: [String] = []
 
     init() {}
@@ -26,6 +28,7 @@ struct ConfigurationFile {
 
     private mutating func read(_ node: Node, path: String) {
         if path == ConfigurationKey.audiences { return readAudiences(node) }
+        if path == ConfigurationKey.publicationPlaces { return readPlaces(node) }
         if let key = ConfigurationKey(rawValue: path) {
             guard let scalar = node.scalar else { return problems.append("\(path) must be a single value") }
             scalars[key] = scalar.string
@@ -63,7 +66,13 @@ struct ConfigurationFile {
         }
     }
 
+    private mutating func readPlaces(_ node: Node) {
+        publication = PublicationPlaces(node, path: ConfigurationKey.publicationPlaces)
+        problems += publication.problems
+    }
+
     private static func isSection(_ path: String) -> Bool {
-        path.isEmpty || ConfigurationKey.allCases.contains { $0.rawValue.hasPrefix(path + ".") }
+        let paths = ConfigurationKey.allCases.map(\.rawValue) + [ConfigurationKey.publicationPlaces]
+        return path.isEmpty || paths.contains { $0.hasPrefix(path + ".") }
     }
 }

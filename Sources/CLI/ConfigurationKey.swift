@@ -27,6 +27,7 @@ enum ConfigurationKey: String, CaseIterable {
 
     /// Sections that hold more than scalars.
     static let audiences = "tokens.audiences"
+    static let publicationPlaces = "publication.places"
 
     /// The variable that spells the option.
     var optionVariable: String? {

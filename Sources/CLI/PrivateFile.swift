@@ -1,7 +1,23 @@
 import Foundation
 
-/// A file of mode 0600 that is there whole or not at all.
+/// A file of mode 0600: written whole or not at all, and read only if nobody else can.
 enum PrivateFile {
+    /// The first `limit` bytes of a file of ours.
+    static func read(_ path: String, limit: Int) throws -> [UInt8] {
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw CommandFailure.wrongConfiguration("\(path) cannot be read")
+        }
+        var status = stat()
+        guard fstat(handle.fileDescriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
+            throw CommandFailure.wrongConfiguration("\(path) can be read by others; run: chmod 600 \(path)")
+        }
+        do {
+            return Array(try handle.read(upToCount: limit) ?? Data())
+        } catch {
+            throw CommandFailure.wrongConfiguration("\(path) cannot be read")
+        }
+    }
+
     static func write(_ bytes: [UInt8], to path: String) throws {
         let draft = "\(path).\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)

@@ -48,7 +48,7 @@ struct ServeConfiguration {
         self.listen = listen
         self.files = files
         self.adminSocket = adminSocket ?? files.adminSocket
-        rules = RotationRules(schedule: schedule)
+        rules = RotationRules(schedule: schedule, places: sources.file.publication.places.map(\.name))
         revocationLedger = sources[.revocationLedger] ?? files.revocations
     }
 }

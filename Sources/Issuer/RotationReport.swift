@@ -21,7 +21,7 @@ enum RotationReport {
         object["verifiers_may_accept_until"] = acceptedUntil(outcome, at: now)
         let expiries = kids.compactMap { outcome.state.tokensExpireBy[$0] }
         object["tokens_expire_by"] = expiries.max().map { .string($0.internetDate) }
-        let places = outcome.state.rules?.places ?? []
+        let places = Set(outcome.state.rules?.places ?? []).union(outcome.state.sightings.keys).sorted()
         object["places"] = .array(
             places.map { place in
                 let held = kids.filter { outcome.state.sightings[place]?[$0] != nil }

@@ -21,6 +21,7 @@ enum DurableFile {
         guard rename(draft, path) == 0 else {
             throw StoreFileError.system(path, String(cString: strerror(errno)))
         }
+        FileOwner.adopt(path)
         syncFolder(of: path)
     }
 

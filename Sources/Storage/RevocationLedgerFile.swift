@@ -56,6 +56,7 @@ package struct RevocationLedgerFile: RevocationLedger {
         guard write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
             throw StoreFileError.system(path, String(cString: strerror(errno)))
         }
+        FileOwner.adopt(path)
         DurableFile.syncFolder(of: path)
     }
 

@@ -26,6 +26,7 @@ package final class SQLiteStore: Sendable {
         let connection = try Self.open(path)
         try Self.assertDurability(connection)
         try Self.migrate(connection)
+        FileOwner.adopt(path, path + "-wal", path + "-shm")
         writer = TransactionWriter(connection: connection, logger: logger)
         file = FileIdentity(path: path)
         self.logger = logger

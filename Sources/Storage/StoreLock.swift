@@ -16,6 +16,7 @@ package final class StoreLock: Sendable {
     package init(_ files: StoreFiles) throws {
         descriptor = open(files.lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreFileError.system(files.lock, String(cString: strerror(errno))) }
+        FileOwner.adopt(files.lock)
         do {
             try Self.lock(descriptor, files)
         } catch {

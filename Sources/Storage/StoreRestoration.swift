@@ -47,6 +47,7 @@ package struct StoreRestoration: Sendable {
             let refused = try prepare(draft, revocations, above: version, at: now)
             try StoreBackup.copy(draft, to: files.database)
             chmod(files.database, 0o600)
+            FileOwner.adopt(files.database, files.database + "-wal", files.database + "-shm")
             return refused
         }
     }

@@ -17,8 +17,8 @@ import pytest
 from harness import REPOSITORY_ROOT, binary, clean_environment, free_port, new_directory, poll, run_cli, strict_json
 
 FOLDER = REPOSITORY_ROOT / "docs" / "cron"
-SHORT = {"keys.rotationInterval": "20s", "keys.publicationLead": "8s", "keys.gracePeriod": "63s",
-         "keys.refreshInterval": "1s", "keys.clockSkew": "2s", "keys.jwksMaxAge": "5s", "keys.maximumPublished": "16",
+SHORT = {"keys.rotationInterval": "5s", "keys.publicationLead": "3s", "keys.gracePeriod": "62s",
+         "keys.refreshInterval": "1s", "keys.clockSkew": "1s", "keys.jwksMaxAge": "1s", "keys.maximumPublished": "40",
          "tokens.lifetime": "60", "tokens.maximumLifetime": "60"}
 
 
@@ -67,13 +67,14 @@ class Host:
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             poll(lambda: all(key.get("published_at") for key in self.keys() if key["state"] == "prepared")
-                 and len(self.keys()) == 4, seconds=30, what="the first ring")
+                 and len(self.keys()) >= 4, seconds=30, what="the first ring")
         finally:
             server.terminate()
             server.wait(20)
 
     def keys(self) -> list[dict]:
-        shown = run_cli("keys", "show", "--json", "--storage", f"sqlite:{self.database}")
+        shown = run_cli("keys", "show", "--json", "--storage", f"sqlite:{self.database}",
+                        "--admin", f"unix:{self.database}.admin.sock")
         return strict_json(shown.stdout)["keys"] if shown.returncode == 0 else []
 
     def signing(self) -> set[str]:
@@ -89,6 +90,7 @@ def host():
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.mark.timeout(240)
 def test_cron_itself_rotates_by_the_crontab_as_it_is_written(host):
     host.serve_once()
     before = host.signing()
@@ -103,7 +105,8 @@ def test_cron_itself_rotates_by_the_crontab_as_it_is_written(host):
     finally:
         cron.terminate()
         cron.wait(10)
-    assert {path.stat().st_uid for path in (host.directory / "var").iterdir()} <= {0, 4711}
+    # Our own look at the keys, as root, leaves nothing that the issuer's user can't open.
+    assert {path.stat().st_uid for path in (host.directory / "var").iterdir()} == {4711}
 
 
 def test_the_line_for_publishing_is_a_command_that_exists(host):

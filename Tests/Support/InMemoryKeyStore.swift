@@ -8,6 +8,10 @@ import Synchronization
 package final class InMemoryKeyStore: KeyStore {
     /// The ring would withdraw a key while its tokens live, or its version does not rise.
     package struct Unsound: Error {}
+    /// What a replacement that was told to break throws.
+    package struct Broken: Error, Equatable {
+        package init() {}
+    }
 
     private let state: Mutex<State>
 
@@ -17,6 +21,8 @@ package final class InMemoryKeyStore: KeyStore {
         var transitions: [KeyTransition] = []
         var clock: ClockReading?
         var error: (any Error)?
+        /// Whether the replacement that breaks is stored all the same.
+        var breakage: Bool?
     }
 
     /// A store that holds `ring`; `rival` is what another process stores just before our first replacement.
@@ -31,6 +37,12 @@ package final class InMemoryKeyStore: KeyStore {
     /// What every operation throws from now on.
     package func fail(_ error: (any Error)?) {
         state.withLock { $0.error = error }
+    }
+
+    /// The next replacement throws ``Broken``; where `isStored`, the ring is replaced nevertheless, as by a process that
+    /// was killed after its commit.
+    package func breakNextReplacement(isStored: Bool) {
+        state.withLock { $0.breakage = isStored }
     }
 
     /// A token of `kid` that expires at `expiresAt` was recorded; false where the key does not sign by the stored ring.
@@ -66,8 +78,12 @@ package final class InMemoryKeyStore: KeyStore {
                 expireBy > now && (ring.key(kid).map { $0.state == .retired } ?? true)
             }
             guard withdrawn.isEmpty, ring.version > version else { throw Unsound() }
+            let breakage = state.breakage
+            state.breakage = nil
+            guard breakage != false else { throw Broken() }
             state.rotation.ring = ring
             state.transitions += transitions
+            guard breakage == nil else { throw Broken() }
             return true
         }
     }

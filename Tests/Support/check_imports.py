@@ -17,9 +17,10 @@ ALLOWED = {
     "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Synchronization"},
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
+    "Publication": {"AsyncHTTPClient", "Crypto", "Discovery", "Foundation", "JOSE", "Keys", "NIOCore", "NIOHTTP1"},
     "CLI": {"ArgumentParser", "AsyncHTTPClient", "CLinux", "Configuration", "Discovery", "Foundation", "Issuer", "JOSE",
-            "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Server", "ServiceLifecycle", "Storage",
-            "Synchronization", "UnixSignals", "Yams"},
+            "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Publication", "Server",
+            "ServiceLifecycle", "Storage", "Synchronization", "UnixSignals", "Yams"},
 }
 IMPORT = re.compile(r"^(?:@\w+ )?(?:(?:public|package|internal|private|fileprivate) )?import (?:\w+ )?(\w+)", re.M)
 # What a request could make of the process must never be its end.

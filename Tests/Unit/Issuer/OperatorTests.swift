@@ -19,6 +19,8 @@ import Testing
             .addRunner(name: "b", patterns: ["acme/*", "x/y"]), .addRunner(name: "", patterns: []), .listRunners,
             .revokeRunner(name: "b"), .listRepositories, .forgetRepository(name: "acme/w"),
             .renameRepository(name: "acme/w", to: "acme/v"), .showKeys, .showAudit(after: 0), .showAudit(after: .max),
+            .showPublication, .noteSighting(place: "bucket", kids: ["a", "b"]),
+            .noteSighting(place: "bucket", kids: []),
         ] as [OperatorCommand]
     )
     func `a command survives the admin socket`(command: OperatorCommand) throws {
@@ -36,6 +38,9 @@ import Testing
         (#"{"command":"runner add","name":"b","patterns":"a/b"}"#, Refusal(.wrongType, "patterns")),
         (#"{"command":"repository rename","name":"b"}"#, Refusal(.memberMissing, "to")),
         (#"{"command":"audit show","after":-1}"#, Refusal(.outOfRange, "after")),
+        (#"{"command":"publication seen","kids":[]}"#, Refusal(.memberMissing, "place")),
+        (#"{"command":"publication seen","place":"b"}"#, Refusal(.memberMissing, "kids")),
+        (#"{"command":"publication seen","place":"b","kids":[5]}"#, Refusal(.wrongType, "kids")),
     ])
     func `a command that cannot be read is refused`(text: String, refusal: Refusal) {
         #expect(throws: refusal) { try OperatorCommand(parsing: JSONBody.object(Array(text.utf8))) }
