@@ -12,7 +12,7 @@ package enum CacheLifetime {
         nextChangeAt: NumericDate?,
         at now: NumericDate
     ) -> Int64 {
-        let longest = schedule.jwksMaxAge.components.seconds
+        let longest = schedule.longestCopy.components.seconds
         guard let nextChangeAt else { return longest }
         return min(longest, max(1, nextChangeAt.secondsSinceEpoch - now.secondsSinceEpoch))
     }

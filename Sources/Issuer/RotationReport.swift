@@ -38,7 +38,7 @@ enum RotationReport {
     /// Who fetched the set just before keeps it for its maximum age.
     static func acceptedUntil(_ outcome: RotationOutcome, at now: NumericDate) -> JSONValue {
         guard let schedule = outcome.state.rules?.schedule else { return .null }
-        return .string(now.advanced(by: schedule.jwksMaxAge).internetDate)
+        return .string(now.advanced(by: schedule.longestCopy).internetDate)
     }
 
     private static func document(of transition: KeyTransition) -> JSONObject {
@@ -79,6 +79,7 @@ extension Refusal {
         switch refusal {
         case .noSuchKey(let kid): self.init(.notFound, kid)
         case .wrongState(let kid, let state): self.init(.keyState, kid + " is " + ByteString(state.rawValue))
+        case .unusable(let kid): self.init(.keyUnusable, kid)
         case .noStandby(let algorithm): self.init(.noStandby, ByteString(algorithm.rawValue))
         case .tooYoung(let kid, let until): self.init(.standbyTooYoung, kid + " may sign at " + until.internetDate)
         case .notServed(let kid): self.init(.standbyNotServed, kid)

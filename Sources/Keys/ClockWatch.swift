@@ -18,6 +18,14 @@ package struct ClockWatch: Hashable, Sendable {
         return true
     }
 
+    /// The time of `reading` as far as it can be told: the wall clock's where it is trusted, else the last trusted time
+    /// and what passed since.
+    package func bestTime(at reading: ClockReading) -> NumericDate {
+        guard let trusted, !Self.follows(reading, from: trusted) else { return reading.wall }
+        guard reading.boot == trusted.boot else { return trusted.wall }
+        return trusted.wall.advanced(by: reading.sinceBoot - trusted.sinceBoot)
+    }
+
     private static func follows(_ reading: ClockReading, from trusted: ClockReading) -> Bool {
         let wall = Duration.seconds(reading.wall.secondsSinceEpoch) - .seconds(trusted.wall.secondsSinceEpoch)
         // After a start of the machine only this is known: time does not go back.

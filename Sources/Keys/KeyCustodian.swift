@@ -7,7 +7,8 @@ package actor KeyCustodian {
     /// A reading of the clocks is stored at least this often.
     private static let clockStorageInterval: Int64 = 3600
     private let store: any KeyStore
-    private let sealer: any KeySealer
+    private let rotation: KeyRotation
+    private let opener: RingOpener
     private let ledger: any RevocationLedger
     private let clock: ClockGuard
     private let standardRules: RotationRules
@@ -27,7 +28,8 @@ package actor KeyCustodian {
         use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)? = nil
     ) {
         self.store = store
-        self.sealer = sealer
+        opener = RingOpener(sealer: sealer)
+        rotation = KeyRotation(store: store, sealer: sealer, opener: opener)
         self.ledger = ledger
         self.clock = clock
         self.standardRules = standardRules
@@ -37,10 +39,12 @@ package actor KeyCustodian {
     /// Does whatever is due, and nothing while the clock is in doubt; answers what was done and what waits.
     package func turn(at reading: ClockReading) async throws -> RotationOutcome {
         let trusted = clock.trusts(reading)
-        var transitions = try await refusingRevoked(at: reading.wall)
+        // What is revoked on a wrong clock must not date the ring to a time that never comes, or has long been.
+        let now = clock.bestTime(at: reading)
+        var transitions = try await refusingRevoked(at: now)
         guard trusted else {
             let state = try await store.rotationState()
-            try take(state, at: reading.wall)
+            try take(state, at: now)
             return RotationOutcome(state: state, transitions: transitions, waits: Self.clockWaits)
         }
         // What a step makes possible is done in the same turn: a key that is served now is noted as published now.
@@ -63,9 +67,14 @@ package actor KeyCustodian {
         let trusted = clock.trusts(reading)
         let isRevocation = request.isRevocation
         guard trusted || isRevocation else { throw RotationRefusal.clockUncertain }
-        if isRevocation { try await enterInLedger(request, at: reading.wall) }
-        let asked = try await change(at: reading.wall) { planner, state, _ in
-            try planner.steps(for: request, state, at: reading.wall)
+        let now = clock.bestTime(at: reading)
+        let ledger = ledger
+        let asked = try await change(at: now) { planner, state, _ in
+            let steps = try planner.steps(for: request, state, at: now)
+            // The ledger first: whatever happens then, the key does not come back.
+            let kids = request.revokedKids(in: state.ring)
+            if !kids.isEmpty { try ledger.add(Set(kids.map(Revocation.key)), at: now) }
+            return steps
         }
         let after = try await turn(at: reading)
         return RotationOutcome(
@@ -89,7 +98,7 @@ package actor KeyCustodian {
     ) async throws -> RotationOutcome {
         let standard = standardRules
         let served = served
-        let outcome = try await KeyRotation(store: store, sealer: sealer).change(at: now) { state in
+        let outcome = try await rotation.change(at: now) { state in
             try decide(RotationPlanner(rules: state.rules ?? standard), state, served)
         }
         try take(outcome.state, at: now)
@@ -99,7 +108,7 @@ package actor KeyCustodian {
     /// Signs with the ring's keys and serves their public halves, unless a newer ring is in use.
     private func take(_ state: RotationState, at now: NumericDate) throws {
         guard let use, state.ring.version >= usedVersion else { return }
-        let keys = try SigningKeys(opening: state.ring, with: sealer)
+        let keys = try opener.open(state.ring).keys
         usedVersion = state.ring.version
         use(keys, plan(state, at: now).nextChangeAt)
         served = Set(state.ring.publishedKids)
@@ -125,14 +134,6 @@ package actor KeyCustodian {
     }
 
     // MARK: - Revocation
-
-    /// The ledger first: whatever happens then, the key does not come back.
-    private func enterInLedger(_ request: KeyRequest, at now: NumericDate) async throws {
-        let state = try await store.rotationState()
-        _ = try RotationPlanner(rules: standardRules).steps(for: request, state, at: now)
-        let kids = request.revokedKids(in: state.ring)
-        try ledger.add(Set(kids.map(Revocation.key)), at: now)
-    }
 
     /// Revokes what the ledger names and the ring does not know to be revoked.
     private func refusingRevoked(at now: NumericDate) async throws -> [KeyTransition] {

@@ -1,8 +1,8 @@
 package import JOSE
 
 extension KeyRing {
-    /// How many ended keys the ring remembers; the audit log remembers all.
-    private static let maximumEnded = 32
+    /// How many retired keys the ring remembers; the audit log remembers all.
+    private static let maximumRetired = 32
 
     /// The ring with one more key, not yet served and not yet signing.
     package func preparing(_ key: SigningKey) throws(KeyRingError) -> KeyRing {
@@ -79,11 +79,11 @@ extension KeyRing {
         return KeyRing(version: version + 1, keys: keys)
     }
 
-    /// The ring that remembers the newest of the ended keys only.
+    /// The ring that remembers the newest of the retired keys only; revoked ones it never forgets.
     var trimmed: KeyRing {
-        let ended = keys.filter { !$0.state.isPublished }
+        let retired = keys.filter { $0.state == .retired }
         let forgotten = Set(
-            ended.sorted { $0.newestInstant < $1.newestInstant }.dropLast(Self.maximumEnded).map(\.kid)
+            retired.sorted { $0.newestInstant < $1.newestInstant }.dropLast(Self.maximumRetired).map(\.kid)
         )
         return KeyRing(version: version, keys: keys.filter { !forgotten.contains($0.kid) })
     }

@@ -6,12 +6,16 @@ import JOSE
 package struct KeyRotation: Sendable {
     private static let maximumAttempts = 100
     private let store: any KeyStore
-    private let sealer: any KeySealer
+    private let opener: RingOpener
     private let maker: KeyMaker
 
     package init(store: any KeyStore, sealer: any KeySealer) {
+        self.init(store: store, sealer: sealer, opener: RingOpener(sealer: sealer))
+    }
+
+    init(store: any KeyStore, sealer: any KeySealer, opener: RingOpener) {
         self.store = store
-        self.sealer = sealer
+        self.opener = opener
         maker = KeyMaker(sealer: sealer)
     }
 
@@ -27,7 +31,7 @@ package struct KeyRotation: Sendable {
     ) async throws -> RotationOutcome {
         for _ in 0..<Self.maximumAttempts {
             var state = try await store.rotationState()
-            state.unusable = try unusableStandbys(of: state.ring)
+            state.unusable = try opener.open(state.ring).unusable
             let steps = try decide(state)
             guard !steps.isEmpty else { return RotationOutcome(state: state, transitions: []) }
             let (next, transitions) = try applying(steps, to: state.ring, at: now)
@@ -39,11 +43,6 @@ package struct KeyRotation: Sendable {
             return RotationOutcome(state: state, transitions: transitions)
         }
         throw KeyRingError.contended
-    }
-
-    private func unusableStandbys(of ring: KeyRing) throws(KeyRingError) -> Set<ByteString> {
-        _ = try SigningKeys(opening: ring, with: sealer)
-        return Set(ring.keys.filter { $0.state == .prepared && !$0.opens(with: sealer) }.map(\.kid))
     }
 
     private func applying(

@@ -25,7 +25,7 @@ extension RotationPlanner {
         for algorithm in algorithms {
             let standbys = state.usableStandbys(algorithm)
             guard let standby = standbys.first else { throw .noStandby(algorithm) }
-            try refuseUnready(standby, state, at: now)
+            try refuseUnready(standby, state, after: steps, at: now)
             steps += replacement(algorithm, standbys, because: .asked)
         }
         return steps
@@ -39,7 +39,8 @@ extension RotationPlanner {
     ) throws(RotationRefusal) -> [RotationStep] {
         guard let key = state.ring.key(kid) else { throw .noSuchKey(kid) }
         guard key.state == .prepared else { throw .wrongState(kid, key.state) }
-        try refuseUnready(key, state, at: now)
+        guard !state.unusable.contains(kid) else { throw .unusable(kid) }
+        try refuseUnready(key, state, after: [], at: now)
         let others = state.usableStandbys(key.algorithm).filter { $0.kid != kid }
         let activation = RotationStep(.activate(kid), because: .asked)
         return others.isEmpty ? [activation, RotationStep(.prepare(key.algorithm), because: .asked)] : [activation]
@@ -93,10 +94,11 @@ extension RotationPlanner {
     private func refuseUnready(
         _ standby: SigningKey,
         _ state: RotationState,
+        after steps: [RotationStep],
         at now: NumericDate
     ) throws(RotationRefusal) {
         try refuseClockBehind(state, at: now)
-        guard let wait = obstacle(to: standby, state, at: now) else { return }
+        guard let wait = obstacle(to: standby, state, room: room(in: state, after: steps), at: now) else { return }
         switch wait.cause {
         case .notSeen(let place): throw .notSeen(standby.kid, place: place)
         case .notServed: throw .notServed(standby.kid)

@@ -20,7 +20,7 @@ package struct RotationPlanner: Sendable {
         }
         var plan = RotationPlan()
         for algorithm in SigningAlgorithm.allCases {
-            planSigning(algorithm, state, at: now, into: &plan)
+            planSigning(algorithm, state, room: room(in: state, after: plan.steps), at: now, into: &plan)
         }
         for key in state.ring.keys where isToBeMarked(key, served) && !state.unusable.contains(key.kid) {
             plan.steps.append(RotationStep(.publish(key.kid), because: .due))
@@ -53,6 +53,7 @@ package struct RotationPlanner: Sendable {
     private func planSigning(
         _ algorithm: SigningAlgorithm,
         _ state: RotationState,
+        room: Int,
         at now: NumericDate,
         into plan: inout RotationPlan
     ) {
@@ -62,11 +63,15 @@ package struct RotationPlanner: Sendable {
             return
         }
         guard let standby = standbys.first else {
-            plan.steps.append(RotationStep(.prepare(algorithm), because: .due))
+            if room > 0 {
+                plan.steps.append(RotationStep(.prepare(algorithm), because: .due))
+            } else {
+                plan.waits.append(RotationWait(algorithm, nil, .tooManyPublished))
+            }
             return
         }
         let dueAt = (active.activatedAt ?? active.preparedAt).advanced(by: rules.schedule.rotationInterval)
-        if let obstacle = obstacle(to: standby, state, at: now) {
+        if let obstacle = obstacle(to: standby, state, room: room, at: now) {
             plan.waits.append(now < dueAt ? wait(algorithm, standby.kid, .rotationInterval, dueAt) : obstacle)
         } else if now < dueAt {
             plan.waits.append(wait(algorithm, standby.kid, .rotationInterval, dueAt))
@@ -75,8 +80,24 @@ package struct RotationPlanner: Sendable {
         }
     }
 
-    /// What keeps a standby from signing.
-    func obstacle(to standby: SigningKey, _ state: RotationState, at now: NumericDate) -> RotationWait? {
+    /// How many more keys may be published once `steps` were done.
+    func room(in state: RotationState, after steps: [RotationStep]) -> Int {
+        let added = steps.count { step in
+            switch step.action {
+            case .prepare, .begin: true
+            case .publish, .activate, .retire, .revoke: false
+            }
+        }
+        return rules.schedule.maximumPublished - state.ring.publishedKids.count - added
+    }
+
+    /// What keeps a standby from signing, where `room` more keys may be published.
+    func obstacle(
+        to standby: SigningKey,
+        _ state: RotationState,
+        room: Int,
+        at now: NumericDate
+    ) -> RotationWait? {
         let lead = rules.schedule.publicationLead
         guard let publishedAt = standby.publishedAt else {
             return RotationWait(standby.algorithm, standby.kid, .notServed)
@@ -89,9 +110,7 @@ package struct RotationPlanner: Sendable {
             mayAt = max(mayAt, seenAt.advanced(by: lead))
         }
         if now < mayAt { return wait(standby.algorithm, standby.kid, .publicationLead, mayAt) }
-        guard
-            state.usableStandbys(standby.algorithm).count > 1
-                || state.ring.publishedKids.count < rules.schedule.maximumPublished
+        guard room > 0 || state.usableStandbys(standby.algorithm).count > 1
         else { return RotationWait(standby.algorithm, standby.kid, .tooManyPublished) }
         return nil
     }

@@ -5,6 +5,8 @@ package enum RotationRefusal: Error, Hashable, Sendable {
     case noSuchKey(ByteString)
     case wrongState(ByteString, KeyState)
     case noStandby(SigningAlgorithm)
+    /// The private half does not open.
+    case unusable(ByteString)
     /// Published for less than the publication lead: caches may not hold it.
     case tooYoung(ByteString, until: NumericDate)
     /// No running issuer serves it.

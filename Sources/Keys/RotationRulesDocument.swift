@@ -54,8 +54,11 @@ package enum RotationRulesDocument {
         )
     }
 
+    /// Ten years: sums of such times can be counted.
+    private static let longest: Int64 = 315_360_000
+
     private static func duration(_ value: JSONValue?) -> Duration? {
-        guard case .integer(let seconds)? = value, seconds >= 0 else { return nil }
+        guard case .integer(let seconds)? = value, (0...longest).contains(seconds) else { return nil }
         return .seconds(seconds)
     }
 }

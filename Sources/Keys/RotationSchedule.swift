@@ -46,6 +46,12 @@ package struct RotationSchedule: Hashable, Sendable {
         guard keysAtOnce <= maximumPublished else { throw .tooManyPublished(needed: keysAtOnce) }
     }
 
+    /// For how long a copy of the JWK Set may be kept: as configured, and never more than half the publication lead, so
+    /// that every cache holds a key well before it signs.
+    package var longestCopy: Duration {
+        .seconds(max(1, min(jwksMaxAge.components.seconds, publicationLead.components.seconds / 2)))
+    }
+
     /// The most keys that this schedule publishes at once: of each algorithm the active one, its standby, and those
     /// that retire.
     package var keysAtOnce: Int {
