@@ -21,4 +21,4 @@ def test_through_rotations_and_deaths_every_token_verifies_and_nothing_acknowled
     assert summary.failed_verifications == 0
     # A minute in which nothing happened would prove nothing.
     assert summary.tokens > 300 and summary.verifications > 300, summary
-    assert summary.rotations >= 6 and summary.withdrawals >= 4 and summary.kills >= 3, summary
+    assert summary.rotations >= 6 and summary.withdrawals >= 4 and summary.kills >= 2, summary

@@ -181,7 +181,7 @@ class Soak:
     # -- the issuer's deaths
 
     def _kill_and_restart(self, name: str, chance: random.Random) -> None:
-        while not self._ending.wait(chance.expovariate(1 / 5)):
+        while not self._ending.wait(min(10, chance.expovariate(1 / 4))):
             with self.recorder.invoke(name, "kill") as operation:
                 self.issuer.kill()
                 operation.ok()
