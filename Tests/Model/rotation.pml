@@ -304,7 +304,7 @@ inline replace() {
         version = planVersion + 1;
 #ifndef BREAK_CAS
         /* A paused turn can only lose now, whatever it planned: one state for all of them. */
-        if :: pausedVerb != NOTHING -> pausedVerb = NOTHING; pausedKey = NONE; pausedVersion = 0; pausedFor = 0 :: else fi;
+        pausedVerb = NOTHING; pausedKey = NONE; pausedVersion = 0; pausedFor = 0;
 #endif
         if
         :: verb == BEGIN -> beginSigning()
@@ -404,7 +404,8 @@ proctype Issuer(byte me) {
     :: d_step { isReady(me) || paused == me -> die(me) }
     :: atomic { isReady(me) && replica[me].signer != NONE && trustsItsClock(me) -> readClock(me); d_step { sign(me) } }
     :: atomic { mayTurn(me) -> readClock(me); d_step { planSigning(replica[me].published) }; finishTurn(me) }
-    :: atomic { mayTurn(me) && anyRetires -> readClock(me); if keysThat(isRetiring) fi; d_step { planRetirement() }; finishTurn(me) }
+    :: atomic { mayTurn(me) && anyRetires ->
+        readClock(me); if keysThat(isRetiring) fi; d_step { planRetirement() }; finishTurn(me) }
     :: d_step { paused == me -> resumeTurn() }
     od
 }
@@ -412,8 +413,10 @@ proctype Issuer(byte me) {
 proctype Rotate() {
     do
     :: atomic { mayTurn(CRON) -> readClock(CRON); d_step { planSigning(0) }; finishTurn(CRON) }
-    :: atomic { mayTurn(CRON) && anyRetires -> readClock(CRON); if keysThat(isRetiring) fi; d_step { planRetirement() }; finishTurn(CRON) }
-    :: atomic { mayTurn(CRON) && version > 0 -> if keysThat(isStated) fi; d_step { planRevocation() }; finishTurn(CRON) }
+    :: atomic { mayTurn(CRON) && anyRetires ->
+        readClock(CRON); if keysThat(isRetiring) fi; d_step { planRetirement() }; finishTurn(CRON) }
+    :: atomic { mayTurn(CRON) && version > 0 ->
+        if keysThat(isStated) fi; d_step { planRevocation() }; finishTurn(CRON) }
     :: d_step { paused == CRON -> resumeTurn() }
     :: d_step { paused == CRON -> forgetPausedTurn() }
     od
