@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit blackbox release smoke bench clean packages venv
+.PHONY: help run stop test check lint unit model blackbox soak release smoke bench clean packages venv
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -25,6 +25,7 @@ stop: ## End the issuer that make run left running
 test: packages venv ## Everything: lint, unit, integration, real servers and clients
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory blackbox
 
 check: lint unit ## Lint, build and unit tests: before every commit
@@ -37,9 +38,17 @@ unit: packages ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest 2>&1 | grep -vE '^(◇|✔ (Test "|Test case|Suite))| started\.$$'
 
+model: ## The protocol of the rotation, searched state by state
+	@Tests/Support/install_packages.sh spin gcc libc6-dev
+	@python3 Tests/Model/run.py
+
 blackbox: packages venv ## The built binary from outside, with real servers and clients
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
+
+soak: packages venv ## Ten minutes of rotation under load, kills and two crons: not one failed verification
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) $(abspath $(VENV))/bin/python -m soak.rotation_soak --seconds 600
 
 release: packages ## The binary as it ships
 	@swift build $(SWIFT_FLAGS) --quiet -c release --product jobsworth
@@ -52,7 +61,7 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 Benchmarks/bench.py
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace cron nginx
+	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace cron nginx libfaketime
 
 venv: $(VENV)/installed
 

@@ -32,9 +32,11 @@ struct OperatorConnection {
     func perform(_ command: OperatorCommand) async throws -> JSONObject {
         try refuseMissingStore(command)
         do {
-            return try await performDirectly(command)
-        } catch StoreFileError.ownedByAnother {
-            return try await performThroughSocket(command)
+            return try await performOnce(command)
+        } catch is OwnerGone where command.isRepeatable {
+            return try await performOnce(command)
+        } catch is OwnerGone {
+            throw CommandFailure.failed("the running jobsworth went away before it answered; look whether it was done")
         } catch let error as StoreFileError {
             throw error.failure
         }
@@ -47,6 +49,17 @@ struct OperatorConnection {
             throw CommandFailure.failed(
                 "there is no store at \(files.database); check --storage, or start jobsworth serve first"
             )
+        }
+    }
+
+    /// The owner of the store was there, and then not.
+    private struct OwnerGone: Error {}
+
+    private func performOnce(_ command: OperatorCommand) async throws -> JSONObject {
+        do {
+            return try await performDirectly(command)
+        } catch StoreFileError.ownedByAnother {
+            return try await performThroughSocket(command)
         }
     }
 
@@ -94,8 +107,14 @@ struct OperatorConnection {
         guard let path = adminSocket ?? StoreLock.adminSocket(of: files) else {
             throw CommandFailure.failed("a running jobsworth owns \(files.database) but is not ready yet; try again")
         }
-        let fetcher = HTTPFetcher()
-        let answer = try await fetcher.post(command.document.serialized, toSocket: path, path: AdminPlane.path)
+        let answer: HTTPFetcher.Answer
+        do {
+            answer = try await HTTPFetcher().post(command.document.serialized, toSocket: path, path: AdminPlane.path)
+        } catch {
+            // Who owned the store a moment ago may have been killed since.
+            guard (try? StoreLock(files)) == nil else { throw OwnerGone() }
+            throw error
+        }
         guard case .object(let object)? = try? JSONReader.read(answer.body, limits: HTTPFetcher.limits) else {
             throw CommandFailure.failed("the running jobsworth gave no answer that can be read")
         }
@@ -107,5 +126,16 @@ struct OperatorConnection {
             )
         }
         return object
+    }
+}
+
+extension OperatorCommand {
+    /// Whether doing it twice is the same as doing it once.
+    fileprivate var isRepeatable: Bool {
+        switch self {
+        case .listRunners, .listRepositories, .showKeys, .showPublication, .noteSighting, .showAudit: true
+        case .keys(.rotate), .keys(.ask(.revoke)), .keys(.tokens), .keys(.drill): true
+        case .keys, .addRunner, .revokeRunner, .forgetRepository, .renameRepository, .backUp: false
+        }
     }
 }

@@ -100,9 +100,13 @@ package struct JobRegistrar: Sendable {
             throw .refused(Refusal(.referenceConflict, "reference"))
         }
         guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
-        let tokens = try issuer.namedTokens(of: job, at: now)
-        if !tokens.isEmpty { try await issuer.commit(tokens, of: job, at: now) }
-        return Registered(job: job, isNew: false, namedTokens: released(tokens, of: job))
+        for _ in 0..<TokenIssuer.maximumAttempts {
+            let tokens = try issuer.namedTokens(of: job, at: now)
+            let isCommitted = tokens.isEmpty ? true : try await issuer.commit(tokens, of: job, at: now)
+            if isCommitted { return Registered(job: job, isNew: false, namedTokens: released(tokens, of: job)) }
+            await Task.yield()
+        }
+        throw .store(.unavailable)
     }
 
     private func registerNew(
@@ -113,16 +117,20 @@ package struct JobRegistrar: Sendable {
         var generator = SystemRandomNumberGenerator()
         let job = Job(id: .random(using: &generator), runner: runner, registration: registration, at: now)
         try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: job) }
-        let tokens = try issuer.namedTokens(of: job, at: now)
-        let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
-        let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
-        switch outcome {
-        case .registered: return Registered(job: job, isNew: true, namedTokens: released(tokens, of: job))
-        case .referenceTaken(let known): return try await repeated(known, registration, at: now)
-        case .refused(.runnerRevoked): throw .unauthenticated
-        case .refused(.keyWithdrawn): throw .store(.unavailable)
-        case .refused(let reason): throw .refused(Refusal(reason, "job.repository"))
+        for _ in 0..<TokenIssuer.maximumAttempts {
+            let tokens = try issuer.namedTokens(of: job, at: now)
+            let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
+            let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
+            switch outcome {
+            case .registered: return Registered(job: job, isNew: true, namedTokens: released(tokens, of: job))
+            case .referenceTaken(let known): return try await repeated(known, registration, at: now)
+            case .refused(.runnerRevoked): throw .unauthenticated
+            // The next key signs the next attempt.
+            case .refused(.keyWithdrawn): await Task.yield()
+            case .refused(let reason): throw .refused(Refusal(reason, "job.repository"))
+            }
         }
+        throw .store(.unavailable)
     }
 
     /// The named tokens, after their records were committed.

@@ -46,18 +46,24 @@ package final class TokenIssuer: Sendable {
         for job: Job,
         at now: NumericDate
     ) async throws(IssuanceError) -> ReleasedToken {
-        let token: SignedToken
-        do throws(IssuanceError) {
-            token = try sign(request, for: job, at: now)
-        } catch {
-            if case .refused(let refusal) = error {
-                await record(refusal, audiences: request.audiences.all.map(\.value), for: job, at: now)
+        for _ in 0..<Self.maximumAttempts {
+            let token: SignedToken
+            do throws(IssuanceError) {
+                token = try sign(request, for: job, at: now)
+            } catch {
+                if case .refused(let refusal) = error {
+                    await record(refusal, audiences: request.audiences.all.map(\.value), for: job, at: now)
+                }
+                throw error
             }
-            throw error
+            if try await commit([token], of: job, at: now) { return ReleasedToken(recorded: token) }
+            await Task.yield()
         }
-        try await commit([token], of: job, at: now)
-        return ReleasedToken(recorded: token)
+        throw .store(.unavailable)
     }
+
+    /// A key that stopped signing between signature and commit is a matter of moments: the next one signs again.
+    static let maximumAttempts = 5
 
     /// The named tokens of a job, signed and not yet recorded.
     package func namedTokens(of job: Job, at now: NumericDate) throws(IssuanceError) -> [SignedToken] {
@@ -88,8 +94,9 @@ package final class TokenIssuer: Sendable {
         )
     }
 
-    /// Commits the records of signed tokens; throws where they must be dropped.
-    func commit(_ tokens: [SignedToken], of job: Job, at now: NumericDate) async throws(IssuanceError) {
+    /// Commits the records of signed tokens; throws where they must be dropped, answers false where they must be
+    /// signed again because their key stopped signing meanwhile.
+    func commit(_ tokens: [SignedToken], of job: Job, at now: NumericDate) async throws(IssuanceError) -> Bool {
         let refusal: RefusalReason?
         do throws(StoreError) {
             refusal = try await auditLog.commit(permits(tokens, of: job, at: now), of: job, at: now)
@@ -97,9 +104,10 @@ package final class TokenIssuer: Sendable {
             throw .store(error)
         }
         switch refusal {
-        case nil: return
-        // The caller may ask again: other keys or other facts will make the next one.
-        case .keyWithdrawn, .factsChanged: throw .store(.unavailable)
+        case nil: return true
+        case .keyWithdrawn: return false
+        // The caller may ask again: other facts will make the next one.
+        case .factsChanged: throw .store(.unavailable)
         default: throw .unauthenticated
         }
     }

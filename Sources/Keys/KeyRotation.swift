@@ -35,6 +35,8 @@ package struct KeyRotation: Sendable {
             let steps = try decide(state)
             guard !steps.isEmpty else { return RotationOutcome(state: state, transitions: []) }
             let (next, transitions) = try applying(steps, to: state.ring, at: now)
+            // Opened before it is stored: keys that don't open change nothing, and those that do sign at once.
+            _ = try opener.open(next)
             let version = state.ring.version
             guard try await store.replaceKeyRing(with: next, expecting: version, recording: transitions, at: now) else {
                 continue

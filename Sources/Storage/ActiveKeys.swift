@@ -1,8 +1,9 @@
 import Foundation
 import JOSE
 
-/// The keys that sign, by the digest of the stored ring: a version alone could be one that was rolled back.
+/// The keys that sign, by version and digest of the stored ring: a version alone could be one that was rolled back.
 struct ActiveKeys: Sendable {
+    var version: Int64?
     var digest: Data?
     var kids: Set<ByteString> = []
 }

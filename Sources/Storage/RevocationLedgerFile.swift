@@ -32,7 +32,6 @@ package struct RevocationLedgerFile: RevocationLedger {
     }
 
     private func read() throws -> Set<Revocation> {
-        guard FileManager.default.fileExists(atPath: path) else { return [] }
         let bytes = try readable()
         // What follows the last line's end was never acknowledged.
         let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
@@ -47,7 +46,7 @@ package struct RevocationLedgerFile: RevocationLedger {
     private func append(_ revocations: Set<Revocation>, at now: NumericDate) throws {
         let new = revocations.subtracting(try read())
         guard !new.isEmpty else { return }
-        let isTorn = FileManager.default.fileExists(atPath: path) ? try readable().last.map { $0 != 0x0A } : false
+        let isTorn = try readable().last.map { $0 != 0x0A }
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreFileError.system(path, String(cString: strerror(errno))) }
         defer { close(descriptor) }
@@ -60,16 +59,17 @@ package struct RevocationLedgerFile: RevocationLedger {
         DurableFile.syncFolder(of: path)
     }
 
+    /// Empty where there is no file; a link, to nowhere or anywhere, is an error.
     private func readable() throws -> [UInt8] {
-        guard let handle = FileHandle(forReadingAtPath: path),
-            let data = try handle.read(upToCount: Self.maximumBytes + 1), data.count <= Self.maximumBytes
-        else {
-            if let attributes = try? FileManager.default.attributesOfItem(atPath: path),
-                (attributes[.size] as? NSNumber)?.intValue == 0
-            {
-                return []
-            }
-            throw StoreFileError.system(path, "the ledger of revocations cannot be read")
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return [] }
+            throw StoreFileError.system(path, String(cString: strerror(errno)))
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        let data = try handle.read(upToCount: Self.maximumBytes + 1) ?? Data()
+        guard data.count <= Self.maximumBytes else {
+            throw StoreFileError.system(path, "it is larger than \(Self.maximumBytes) bytes")
         }
         return [UInt8](data)
     }

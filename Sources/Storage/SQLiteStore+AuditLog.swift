@@ -106,12 +106,13 @@ extension SQLiteStore: AuditLog {
 
     /// The keys that sign by the stored ring, decoded once for each ring.
     private func activeKids(in database: Database) throws -> Set<ByteString> {
-        let digest = try Data.fetchOne(database.cachedStatement(sql: "SELECT digest FROM key_ring")) ?? Data()
+        let row = try Row.fetchOne(database.cachedStatement(sql: "SELECT version, digest FROM key_ring"))
+        let (version, digest) = (row?["version"] as Int64?, row?["digest"] as Data?)
         let known = activeKeys.withLock { $0 }
-        if known.digest == digest { return known.kids }
+        if digest != nil, known.version == version, known.digest == digest { return known.kids }
         let ring = try Self.ring(in: database)
         let kids = Set(ring.keys.filter { $0.state == .active }.map(\.kid))
-        if !digest.isEmpty { activeKeys.withLock { $0 = ActiveKeys(digest: digest, kids: kids) } }
+        activeKeys.withLock { $0 = ActiveKeys(version: version, digest: digest, kids: kids) }
         return kids
     }
 }

@@ -7,18 +7,23 @@ package import Keys
 
 extension SQLiteStore: KeyStore {
     package func keyRing() async throws -> KeyRing {
-        try await writer.write { try Self.ring(in: $0) }
+        try await writer.write { try StoredRing(in: $0) }.ring()
     }
 
     package func rotationState() async throws -> RotationState {
-        try await writer.write { database in
-            RotationState(
-                ring: try Self.ring(in: database),
-                rules: try Self.setting(.rotationRules, in: database).map(RotationRulesDocument.read),
-                tokensExpireBy: try Self.keyUses(in: database),
-                sightings: try Self.sightings(in: database)
+        let (stored, rules, uses, sightings) = try await writer.write { database in
+            (
+                try StoredRing(in: database), try Self.setting(.rotationRules, in: database),
+                try Self.keyUses(in: database), try Self.sightings(in: database)
             )
         }
+        // Read outside the transaction: what is damaged is told as such, not as a store that is away.
+        return RotationState(
+            ring: try stored.ring(),
+            rules: try rules.map(RotationRulesDocument.read),
+            tokensExpireBy: uses,
+            sightings: sightings
+        )
     }
 
     package func replaceKeyRing(
@@ -57,16 +62,8 @@ extension SQLiteStore: KeyStore {
         )
     }
 
-    /// The ring as it was stored, checked against its digest: half a key is no key.
     static func ring(in database: Database) throws -> KeyRing {
-        guard let row = try Row.fetchOne(database, sql: "SELECT document, digest FROM key_ring") else {
-            return KeyRing()
-        }
-        let document = [UInt8](row["document"] as Data)
-        if let digest = row["digest"] as Data?, digest != Data(SHA256.hash(data: document)) {
-            throw KeyRingError.malformedDocument
-        }
-        return try KeyRingDocument.read(document)
+        try StoredRing(in: database).ring()
     }
 
     private static func keyUses(in database: Database) throws -> [ByteString: NumericDate] {

@@ -62,19 +62,32 @@ package struct StoreBackup: Sendable {
             let source = try DatabaseQueue(path: path, configuration: Self.readOnly)
             defer { try? source.close() }
             summary = try source.read { database in
-                guard try String.fetchOne(database, sql: "PRAGMA quick_check") == "ok" else {
+                guard try String.fetchOne(database, sql: "PRAGMA integrity_check") == "ok" else {
                     throw StoreFileError.notABackup(path, "it is damaged")
                 }
                 guard try !Schema.migrator.hasBeenSuperseded(database) else { throw StoreFileError.newerSchema }
                 guard try Schema.migrator.hasCompletedMigrations(database) else {
                     throw StoreFileError.notABackup(path, "it is no store of this version of jobsworth")
                 }
+                try Self.verifyAuditChain(in: database, path)
                 return try StoreSummary(database)
             }
         } catch let error as StoreFileError {
             throw error
         } catch {
             throw StoreFileError.notABackup(path, "it is no store, or it is damaged")
+        }
+    }
+
+    private static func verifyAuditChain(in database: Database, _ path: String) throws {
+        var last: StoredAuditRecord?
+        let rows = try Row.fetchCursor(database, sql: "SELECT sequence, document, digest FROM audit ORDER BY sequence")
+        while let row = try rows.next() {
+            let record = StoredAuditRecord(row: row)
+            guard AuditChain.firstBreak(in: [record], after: last) == nil else {
+                throw StoreFileError.notABackup(path, "its audit log breaks at record \(record.sequence)")
+            }
+            last = record
         }
     }
 

@@ -19,6 +19,7 @@ package final class InMemoryKeyStore: KeyStore {
         var rotation: RotationState
         var rival: KeyRing?
         var transitions: [KeyTransition] = []
+        var versions: [Int64] = []
         var clock: ClockReading?
         var error: (any Error)?
         /// Whether the replacement that breaks is stored all the same.
@@ -34,6 +35,11 @@ package final class InMemoryKeyStore: KeyStore {
         state.withLock { $0.transitions }
     }
 
+    /// Of every ring that was stored.
+    package var versions: [Int64] {
+        state.withLock { $0.versions }
+    }
+
     /// What every operation throws from now on.
     package func fail(_ error: (any Error)?) {
         state.withLock { $0.error = error }
@@ -43,6 +49,11 @@ package final class InMemoryKeyStore: KeyStore {
     /// was killed after its commit.
     package func breakNextReplacement(isStored: Bool) {
         state.withLock { $0.breakage = isStored }
+    }
+
+    /// No replacement breaks any more.
+    package func mend() {
+        state.withLock { $0.breakage = nil }
     }
 
     /// A token of `kid` that expires at `expiresAt` was recorded; false where the key does not sign by the stored ring.
@@ -83,6 +94,7 @@ package final class InMemoryKeyStore: KeyStore {
             guard breakage != false else { throw Broken() }
             state.rotation.ring = ring
             state.transitions += transitions
+            state.versions.append(ring.version)
             guard breakage == nil else { throw Broken() }
             return true
         }

@@ -174,9 +174,9 @@ import Testing
             try custodian(store, clock: ClockGuard(trusted: nil)),
             try custodian(store, clock: ClockGuard(trusted: nil)),
         ]
-        for round in 0..<50 as Range<Int64> {
+        for round in 0..<25 as Range<Int64> {
             // Due at 12,000 and 22,000.
-            let reading = Rotations.reading(11_900 + round * 250)
+            let reading = Rotations.reading(11_900 + round * 500)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for custodian in custodians { group.addTask { _ = try await custodian.turn(at: reading) } }
                 try await group.waitForAll()
