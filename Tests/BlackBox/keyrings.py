@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import stat
+import subprocess
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -209,3 +212,32 @@ def assert_private(folder: Path) -> None:
         mode = stat.S_IMODE(os.lstat(path).st_mode)
         expected = 0o700 if path.is_dir() else 0o600
         assert mode == expected, f"{path.name} is {mode:o}"
+
+
+# --- deaths
+
+def killed_after(command: list[str], delay: float, **options) -> None:
+    """A program that is killed at some moment, or ended before."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               **{"env": harness.clean_environment(), **options})
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(delay)
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def die_at(call: str, when: int, command: list[str], *, environment: dict[str, str] | None = None,
+           seconds: float = 20) -> bool:
+    """A program that is killed by strace as one of its threads makes its n-th system call of a kind; whether it was."""
+    process = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+         "-e", f"inject={call}:signal=SIGKILL:when={when}", *command],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=environment or harness.clean_environment())
+    try:
+        return process.wait(seconds) not in (0, 1, 64, 78)
+    except subprocess.TimeoutExpired:  # a server that never came to that call
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False

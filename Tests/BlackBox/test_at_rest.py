@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -26,8 +25,9 @@ import harness
 from canaries import Canaries, decoded_sealing_key, unsealed
 from harness import HOST, claims_of, clean_environment, full_facts, header_of, in_parallel, poll, registration, run_cli
 from keyrings import (
-    ALGORITHMS, AUDIENCES, Seasoned, assert_private, digests, is_sound, key, keys, kids, ledger_file, make, only,
-    published, read_ring, ring_document, rewrite_ring, sealing_key_file, signing_kids, wait_for_exit, write_ring)
+    ALGORITHMS, AUDIENCES, Seasoned, assert_private, die_at, digests, is_sound, key, keys, kids, killed_after,
+    ledger_file, make, only, published, read_ring, ring_document, rewrite_ring, sealing_key_file, signing_kids, wait_for_exit,
+    write_ring)
 from standins import verify_through_discovery
 
 
@@ -162,24 +162,18 @@ def test_the_sealing_key_file_of_the_configuration_is_the_one_that_is_replaced(s
 
 # --- killed at the very first start, and while resealing
 
-def killed_after(command: list[str], delay: float, **options) -> None:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               **options)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(delay)
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-
 
 def test_after_a_death_at_any_moment_of_the_first_start_the_next_one_works(issuers):
     moments = random.Random(3)
 
-    def die_and_start(_) -> str | None:
+    def die_and_start(fatal: tuple[str, int] | None) -> str | None:
         issuer = make(issuers)
         command, environment = issuer.command(), clean_environment(**issuer.environment)
-        for _ in range(2):
-            killed_after(command, moments.uniform(0, 0.4), env=environment)
+        if fatal:
+            die_at(*fatal, command, environment=environment, seconds=2)
+        else:
+            for _ in range(2):
+                killed_after(command, moments.uniform(0, 0.4), env=environment)
         left = sorted(path.name for path in issuer.store_directory.iterdir())
         try:
             issuer.start()
@@ -191,7 +185,8 @@ def test_after_a_death_at_any_moment_of_the_first_start_the_next_one_works(issue
             issuer.kill()
         return None
 
-    failures = [failure for failure in in_parallel(die_and_start, range(15), threads=3) if failure]
+    deaths = [None] * 12 + [("rename", when) for when in (1, 2, 3)] + [("fdatasync", when) for when in range(1, 8)]
+    failures = [failure for failure in in_parallel(die_and_start, deaths, threads=3) if failure]
     assert not failures, failures[0]
 
 
@@ -210,13 +205,13 @@ def test_reseal_replaces_the_sealing_key_and_everything_that_it_sealed(stopped, 
     after = Canaries()
     after.gather(stopped.database, file)
     assert after.private_keys == before.private_keys
-    assert [{**row, "sealed": None} for row in read_ring(stopped.database)["keys"]] and kids(stopped.keys()) == kids(ring)
+    assert stopped.keys()["keys"] == ring["keys"]
     (record,) = stopped.audit(operation="key_reseal")
     assert record["decision"] == "permit"
     for path in stopped.files():
         for blob in blobs:
             assert not lies_in(path.read_bytes(), blob.encode()), f"what the old key sealed still lies in {path.name}"
-    assert [path.name for path in stopped.store_directory.iterdir() if ".new" in path.name or "draft" in path.name] == []
+    assert not [path.name for path in stopped.store_directory.iterdir() if ".new" in path.name or "draft" in path.name]
     if job:
         assert set(signing_kids(job).values()) <= set(published(stopped))
         keys(stopped, "rotate", "--now")
@@ -238,11 +233,13 @@ def test_reseal_replaces_the_sealing_key_and_everything_that_it_sealed(stopped, 
 def test_after_a_death_at_any_moment_of_resealing_the_next_start_opens_everything(issuers, seasoned):
     moments = random.Random(5)
 
-    def die_and_open(number: int) -> str | None:
+    def die_and_open(fatal: tuple[str, int] | int) -> str | None:
         issuer = seasoned.copy(issuers, aged=600)
         command = [str(harness.binary()), "keys", "reseal", "--storage", issuer.storage]
         try:
-            if number % 2:  # the server dies in the middle of it
+            if isinstance(fatal, tuple):
+                die_at(*fatal, command)
+            elif fatal % 2:  # the server dies in the middle of it
                 issuer.start()
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                            stderr=subprocess.DEVNULL, env=clean_environment())
@@ -250,8 +247,8 @@ def test_after_a_death_at_any_moment_of_resealing_the_next_start_opens_everythin
                 issuer.kill()
                 process.wait(20)
             else:  # the command itself does
-                killed_after(command, moments.uniform(0.05, 0.5), env=clean_environment())
-            if number % 3:
+                killed_after(command, moments.uniform(0.05, 0.5))
+            if moments.random() < 0.5:
                 keys(issuer, "drill")
             issuer.start()
             assert_signs(issuer, seasoned)
@@ -264,7 +261,9 @@ def test_after_a_death_at_any_moment_of_resealing_the_next_start_opens_everythin
             issuer.kill()
         return None
 
-    failures = [failure for failure in in_parallel(die_and_open, range(20), threads=3) if failure]
+    deaths = [*range(12), *(("rename", when) for when in (1, 2)), *(("fdatasync", when) for when in range(1, 5)),
+              ("fsync", 1), ("fsync", 2), ("fsync", 3)]
+    failures = [failure for failure in in_parallel(die_and_open, deaths, threads=3) if failure]
     assert not failures, failures[0]
 
 
@@ -312,8 +311,8 @@ def test_the_search_finds_a_key_in_every_spelling(stopped):
     assert len(canaries.private_keys) == 4
     assert not canaries.found_in(stopped.database.read_bytes())
     key_bytes = decoded_sealing_key(sealing_key_file(stopped))
-    for text in (key_bytes, key_bytes.hex().encode(), repr(list(key_bytes)).encode(), sealing_key_file(stopped).read_bytes(),
-                 key_bytes.hex().upper().encode("utf-16-le")):
+    for text in (key_bytes, key_bytes.hex().encode(), repr(list(key_bytes)).encode(),
+                 sealing_key_file(stopped).read_bytes(), key_bytes.hex().upper().encode("utf-16-le")):
         assert canaries.found_in(b"..." + text + b"...") & {"sealing key", "sealing key's file"}
     for der in canaries.private_keys.values():
         private = serialization.load_der_private_key(der, None)

@@ -1,4 +1,4 @@
-"""The life of the signing keys: every verb of `keys`, with a running issuer and directly on the file, and the schedule."""
+"""The life of the signing keys: every verb of `keys`, with an issuer and without, and the schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
-from harness import HOST, assert_error, claims_of, clean_environment, header_of, poll, registration, run_cli, strict_json
+from harness import (
+    HOST, assert_error, claims_of, clean_environment, header_of, poll, registration, run_cli, strict_json)
 from keyrings import (
     ALGORITHMS, AUDIENCES, KID, Seasoned, age, audited, changes, digests, instant, key, keys, kids, ledger_file, make,
     only, published, read_ring, reason_of, schedule, signing_kids, write_ring)
@@ -92,21 +93,21 @@ def test_keys_show_tells_every_key_and_what_waits_for_what(kept):
     assert [harness.thumbprint(jwk) for jwk in kept.jwks()["keys"]] == published(kept)
 
 
-def test_keys_show_tells_for_how_long_verifiers_keep_the_set(kept):
-    assert keys(kept, "show")["max_age"] == 5
+def test_keys_show_tells_for_how_long_verifiers_keep_the_set(running):
+    assert keys(running, "show")["max_age"] == 5
 
 
-def test_keys_show_names_each_key_on_a_line_for_people(kept):
-    shown = kept.operator("keys", "show")
-    for row in kept.keys()["keys"]:
+def test_keys_show_names_each_key_on_a_line_for_people(stopped):
+    shown = stopped.operator("keys", "show")
+    for row in stopped.keys()["keys"]:
         (line,) = [line for line in shown.splitlines() if line.startswith(row["kid"])]
         assert row["algorithm"] in line and row["state"] in line
 
 
-def test_no_private_half_is_shown_not_even_a_sealed_one(kept):
-    sealed = [row["sealed"] for row in read_ring(kept.database)["keys"] if "sealed" in row]
+def test_no_private_half_is_shown_not_even_a_sealed_one(running):
+    sealed = [row["sealed"] for row in read_ring(running.database)["keys"] if "sealed" in row]
     assert len(sealed) == 4
-    shown = "".join(kept.operator("keys", *arguments) for arguments in (
+    shown = "".join(running.operator("keys", *arguments) for arguments in (
         ("show",), ("show", "--json"), ("rotate", "--json"), ("rotate", "--now", "--json"), ("drill", "--json"),
         ("prepare", "--algorithm", "ES256", "--json"), ("reseal", "--json")))
     for text in sealed:
@@ -130,7 +131,7 @@ def test_rotate_changes_nothing_that_is_not_due(kept):
 def test_rotate_fifty_times_at_once_beside_a_running_issuer_changes_nothing_that_is_not_due(running, seasoned):
     job = seasoned.runner(running).register()
     ring, records, documents = running.keys(), audited(running), running.get("/.well-known/jwks")
-    ends = harness.in_parallel(lambda _: running.cli("keys", "rotate", "--json"), range(50), threads=8)
+    ends = harness.in_parallel(lambda _: running.cli("keys", "rotate", "--json"), range(50), threads=6)
     assert [done.returncode for done in ends] == [0] * 50, next(done for done in ends if done.returncode)
     assert all(strict_json(done.stdout)["changes"] == [] for done in ends)
     assert running.keys() == ring
@@ -238,8 +239,8 @@ def test_rotate_now_is_refused_while_verifiers_may_not_know_the_standby(running)
     refused(running, "standby_too_young", "activate", only(running.keys(), "prepared", "ES256"))
 
 
-def test_a_refusal_begins_with_its_reason(kept):
-    done = kept.cli("keys", "retire", only(kept.keys(), "active", "RS256"))
+def test_a_refusal_begins_with_its_reason(running):
+    done = running.cli("keys", "retire", only(running.keys(), "active", "RS256"))
     assert done.returncode == 1 and done.stdout == ""
     assert re.match(r"key_state\b", done.stderr), done.stderr
 
@@ -293,11 +294,11 @@ def test_activate_lets_the_named_standby_sign(kept, seasoned):
         assert signing_kids(seasoned.runner(kept).register())["ES256"] == chosen
 
 
-def test_activate_without_a_name_takes_the_oldest_standby_of_each_algorithm(kept):
-    before = kept.keys()
-    keys(kept, "prepare", "--algorithm", "ES256")
-    answer = keys(kept, "activate")
-    after = kept.keys()
+def test_activate_without_a_name_takes_the_oldest_standby_of_each_algorithm(running):
+    before = running.keys()
+    keys(running, "prepare", "--algorithm", "ES256")
+    answer = keys(running, "activate")
+    after = running.keys()
     for algorithm in ALGORITHMS:
         assert only(after, "active", algorithm) == only(before, "prepared", algorithm)
     assert len(kids(after, "prepared", "ES256")) == 1, "a standby was made although one was left"
@@ -352,11 +353,10 @@ def test_retire_withdraws_a_standby_and_leaves_another(kept):
         assert len(published(kept)) == 4
 
 
-def test_retire_is_refused_while_tokens_of_the_key_may_live(kept):
-    keys(kept, "rotate", "--now", "--algorithm", "ES256")
-    refused(kept, "key_still_needed", "retire", only(kept.keys(), "retiring", "ES256"))
-    if kept.is_running:
-        assert only(kept.keys(), "retiring", "ES256") in published(kept)
+def test_retire_is_refused_while_tokens_of_the_key_may_live(running):
+    keys(running, "rotate", "--now", "--algorithm", "ES256")
+    refused(running, "key_still_needed", "retire", only(running.keys(), "retiring", "ES256"))
+    assert only(running.keys(), "retiring", "ES256") in published(running)
 
 
 def test_retire_withdraws_a_key_after_its_grace_period(stopped):
@@ -477,14 +477,14 @@ def test_a_revoked_key_is_gone_at_once_and_its_tokens_are_listed(running, season
     assert [json.loads(line)["key"] for line in ledger_file(running).read_text().splitlines()] == [victim]
 
 
-def test_a_revocation_lists_for_people_the_tokens_and_until_when_verifiers_may_accept_them(kept, seasoned):
+def test_a_revocation_lists_for_people_the_tokens_and_until_when_verifiers_may_accept_them(stopped, seasoned):
     kid = header_of(seasoned.tokens["RS256"])["kid"]
     claims = claims_of(seasoned.tokens["RS256"])
-    shown = kept.operator("keys", "revoke", kid)
+    shown = stopped.operator("keys", "revoke", kid)
     (line,) = [line for line in shown.splitlines() if claims["jti"] in line]
     assert claims["aud"] in line and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(claims["exp"])) in line
     assert re.search(r"until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown)
-    assert only(kept.keys(), "active", "RS256") in shown
+    assert only(stopped.keys(), "active", "RS256") in shown
 
 
 def test_a_revoked_key_stays_revoked_and_saying_it_twice_changes_nothing_more(kept):
@@ -545,14 +545,14 @@ def test_revoking_the_key_and_then_its_successor_leaves_an_issuer_that_signs(run
         assert verify_through_discovery(running.url, job.token(AUDIENCES["ES256"]), AUDIENCES["ES256"])
 
 
-def test_a_revocation_of_what_is_not_there_is_refused(kept):
-    refused(kept, "not_found", "revoke", "A" * 43)
-    assert not ledger_file(kept).exists()
-    before = kept.keys()
+def test_a_revocation_of_what_is_not_there_is_refused(running):
+    refused(running, "not_found", "revoke", "A" * 43)
+    assert not ledger_file(running).exists()
+    before = running.keys()
     for arguments in ((), ("--all", only(before, "active", "RS256"))):
-        done = kept.cli("keys", "revoke", *arguments, "--yes")
+        done = running.cli("keys", "revoke", *arguments, "--yes")
         assert done.returncode == 64 and done.stdout == "", done
-    assert kept.keys() == before
+    assert running.keys() == before
 
 
 def test_without_its_ledger_nothing_is_revoked(kept):
@@ -725,7 +725,7 @@ def test_revoke_all_replaces_every_key_and_ends_every_job_for_good(issuers, seas
 
 
 def test_after_revoke_all_no_old_request_token_is_recognised_though_its_job_were_revived(issuers, seasoned):
-    """Who stole the store could compute request tokens: the key that makes them is another, not just the jobs' state."""
+    """Who stole the store could compute request tokens, so the key that makes them is another."""
     issuer = seasoned.copy(issuers, aged=600)
     issuer.start()
     job = seasoned.runner(issuer).register()
@@ -847,7 +847,7 @@ def test_over_two_scheduled_rotations_every_key_is_known_before_it_signs_and_sta
     begun = min(watch.seen.values())
     rotated = [kid for kid in watch.signed if watch.seen[kid] > begun or watch.signed[kid] > begun + 2]
     for algorithm in ALGORITHMS:
-        assert len([kid for kid in rotated if key(ring, kid)["algorithm"] == algorithm]) >= 2, "fewer than two rotations"
+        assert sum(key(ring, kid)["algorithm"] == algorithm for kid in rotated) >= 2, "fewer than two rotations"
     for kid in rotated:
         known_for = watch.signed[kid] - watch.unseen[kid]
         assert known_for >= lead - 1, f"{kid} signed when it was known for {known_for:.1f} s"
@@ -922,7 +922,8 @@ def test_a_schedule_that_could_break_a_verifier_is_78_and_says_which_inequality(
 @pytest.mark.parametrize("lifetime", ["tokens.lifetime", "tokens.maximumLifetime", "tokens.audiences"])
 def test_the_grace_period_covers_the_longest_lifetime_of_any_token(directory, lifetime):
     file = directory / "jobsworth.yaml"
-    file.write_text({"tokens.lifetime": "tokens: {lifetime: 61}", "tokens.maximumLifetime": "tokens: {maximumLifetime: 61}",
+    file.write_text({"tokens.lifetime": "tokens: {lifetime: 61}",
+                     "tokens.maximumLifetime": "tokens: {maximumLifetime: 61}",
                      "tokens.audiences": "tokens: {audiences: {a: {lifetime: 61}}}"}[lifetime])
     settings: dict[str, str | None] = {"JOBSWORTH_CONFIG": str(file)}
     if lifetime != "tokens.audiences":
@@ -931,8 +932,8 @@ def test_the_grace_period_covers_the_longest_lifetime_of_any_token(directory, li
     assert done.returncode == 78 and "keys.gracePeriod" in done.stderr and "64s" in done.stderr, done
 
 
-BAD_DURATIONS = ["0", "-1s", "1.5h", "1w", "24 h", " 24h", "1H", "d", "1d2h", "+5s", "0x10", "1e3", "99999999999999999999",
-                 "3651d", "٣0s", "5S", "30dd", "5ms"]
+BAD_DURATIONS = ["0", "-1s", "1.5h", "1w", "24 h", " 24h", "1H", "d", "1d2h", "+5s", "0x10", "1e3",
+                 "99999999999999999999", "3651d", "٣0s", "5S", "30dd", "5ms"]
 DURATION_NAMES = ["rotationInterval", "publicationLead", "gracePeriod", "refreshInterval", "clockSkew", "jwksMaxAge"]
 
 
@@ -991,8 +992,8 @@ def test_an_unknown_key_of_the_schedule_is_78(directory):
 # --- commands, wrong usage, no store
 
 @pytest.mark.parametrize("arguments", [
-    ("retire",), ("revoke",), ("tokens",), ("activate", "a", "b"), ("prepare", "RS256"), ("rotate", "x"), ("drill", "x"),
-    ("rotate", "--force"),
+    ("retire",), ("revoke",), ("tokens",), ("activate", "a", "b"), ("prepare", "RS256"), ("rotate", "x"),
+    ("drill", "x"), ("rotate", "--force"),
 ], ids=" ".join)
 def test_wrong_usage_of_keys_is_64(arguments):
     done = run_cli("keys", *arguments)
