@@ -95,7 +95,7 @@ class Canaries:
         if isinstance(private, ec.EllipticCurvePrivateKey):
             secrets = {"d": numbers.private_value.to_bytes(32, "big")}
         else:
-            secrets = {name: big_endian(getattr(numbers, name)) for name in ("d", "p", "q", "dmp1", "dmq1", "iqmp")}
+            secrets = {name: big_endian(getattr(numbers, name)) for name in ("d", "p", "q", "dmp1")}
         for name, secret in secrets.items():
             self.add(f"{name} of {kid}", secret)
         for encoding in (serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL):

@@ -30,7 +30,7 @@ INSTANTS = ("preparedAt", "publishedAt", "activatedAt", "retiringAt", "endedAt")
 
 def schedule(**changes: int | str) -> dict[str, str]:
     """A schedule that does nothing by itself while a test runs, as environment variables."""
-    settings = {"rotation_interval": 3600, "publication_lead": 8, "grace_period": 63, "refresh_interval": 1,
+    settings = {"rotation_interval": 3600, "publication_lead": 10, "grace_period": 63, "refresh_interval": 1,
                 "clock_skew": 2, "jwks_max_age": 5, "maximum_published": 16, "lifetime": 60, **changes}
     lifetime = str(settings.pop("lifetime"))
     environment = {f"JOBSWORTH_KEYS_{name.upper()}": str(value) for name, value in settings.items()}
