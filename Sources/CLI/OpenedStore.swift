@@ -31,6 +31,7 @@ struct OpenedStore {
     static func open(_ place: Place, logger: Logger) async throws -> OpenedStore {
         do {
             try place.files.prepareFolder()
+            try StoreSealingKey(place.files, configured: place.sealingKeyFile).refuseLostStore(place.initialise)
             let lock = try StoreLock(place.files)
             let store = try SQLiteStore(path: place.files.database, logger: logger)
             do {
@@ -41,6 +42,8 @@ struct OpenedStore {
             }
         } catch let error as StoreFileError {
             throw error.failure
+        } catch KeyRingError.malformedDocument {
+            throw CommandFailure.failed(damagedRing)
         } catch let error as RevocationLedgerError {
             throw CommandFailure.wrongConfiguration(error.explanation.string)
         }
@@ -67,20 +70,20 @@ struct OpenedStore {
     /// The first ring, the rules, and what the ledger says; a sealing key that opens nothing changes nothing.
     private func beginRing(_ place: Place) async throws {
         do {
-            _ = try SigningKeys(opening: try await store.keyRing(), with: sealer)
+            let ring = try await store.keyRing()
+            _ = try SigningKeys(opening: ring, with: sealer)
             if let rules = place.rules, try await store.rotationState().rules != rules {
                 try await store.setRotationRules(rules)
             }
-            _ = try await custodian().turn(at: .now)
+            // A command does what it is asked and nothing beside it; only an issuer begins with what is due.
+            if ring.version == 0 || place.rules != nil { _ = try await custodian().turn(at: .now) }
             try sealingKey.finishDraft()
         } catch KeyRingError.privateKeyUnusable {
             throw CommandFailure.wrongConfiguration(StoreSealingKey.wrong)
-        } catch KeyRingError.malformedDocument {
-            throw CommandFailure.failed(
-                "the stored key ring is damaged; restore the newest backup, nothing was changed"
-            )
         }
     }
+
+    static let damagedRing = "the stored key ring is damaged; restore the newest backup, nothing was changed"
 
     private func refuseRevokedRunners(at now: NumericDate) async throws {
         for case .credential(let text) in try ledger.revocations() {

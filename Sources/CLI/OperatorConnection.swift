@@ -96,6 +96,8 @@ struct OperatorConnection {
             let about = refusal.about.isEmpty ? "" : ": \(refusal.about.string)"
             let sentence = ErrorResponse.sentence(for: refusal.reason)
             throw CommandFailure.failed("\(refusal.reason.rawValue): \(sentence)\(about)")
+        } catch KeyRingError.malformedDocument {
+            throw CommandFailure.failed(OpenedStore.damagedRing)
         } catch let error as RevocationLedgerError {
             throw CommandFailure.wrongConfiguration(error.explanation.string)
         } catch is StoreError {

@@ -1,3 +1,4 @@
+import Foundation
 import Issuer
 import JOSE
 import Keys
@@ -32,6 +33,14 @@ struct StoreSealingKey: SealingKeyReplacement {
         }
         guard file.exists else { throw StoreFileError.sealingKeyMissing(file.path) }
         throw CommandFailure.wrongConfiguration(Self.wrong)
+    }
+
+    /// A sealing key without its store: refused before anything is made.
+    func refuseLostStore(_ initialise: Bool) throws {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: files.database)
+        let isEmpty = (attributes?[.size] as? NSNumber)?.intValue ?? 0 == 0
+        guard isEmpty, file.exists, !initialise else { return }
+        throw StoreFileError.storeLost(database: files.database, sealingKey: file.path)
     }
 
     /// For a store that has sealed nothing yet.

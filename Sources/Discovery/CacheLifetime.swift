@@ -7,6 +7,8 @@ package enum CacheLifetime {
 
     /// The JWK Set may be kept until it is next to change, and never longer than the schedule says: that is also the
     /// time for which a revoked key may still be accepted.
+    ///
+    /// The answer is rendered anew at each refresh only: what is given out just before the next one must fit, too.
     package static func jwkSet(
         _ schedule: RotationSchedule,
         nextChangeAt: NumericDate?,
@@ -14,6 +16,7 @@ package enum CacheLifetime {
     ) -> Int64 {
         let longest = schedule.longestCopy.components.seconds
         guard let nextChangeAt else { return longest }
-        return min(longest, max(1, nextChangeAt.secondsSinceEpoch - now.secondsSinceEpoch))
+        let remaining = nextChangeAt.secondsSinceEpoch - now.secondsSinceEpoch
+        return min(longest, max(1, remaining - schedule.refreshInterval.components.seconds))
     }
 }

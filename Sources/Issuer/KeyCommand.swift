@@ -43,7 +43,12 @@ package enum KeyCommand: Hashable, Sendable {
     /// Nil where `verb` is no command of the keys.
     init?(_ verb: ByteString, _ object: JSONObject) throws(Refusal) {
         switch verb {
-        case "keys rotate": self = .rotate(clockIsRight: object["clock_is_right"] == .bool(true))
+        case "keys rotate":
+            switch object["clock_is_right"] {
+            case nil: self = .rotate(clockIsRight: false)
+            case .bool(let isRight)?: self = .rotate(clockIsRight: isRight)
+            default: throw Refusal(.wrongType, "clock_is_right")
+            }
         case "keys prepare": self = .ask(.prepare(try Self.algorithms(object)))
         case "keys activate":
             let request: KeyRequest

@@ -91,6 +91,9 @@ package struct KeyDesk: Sendable {
 
     private func tokens(signedBy kid: ByteString, after sequence: Int64) async throws -> JSONObject {
         let page = try await uses.tokens(signedBy: kid, after: sequence)
+        if page.records.isEmpty, page.through == nil, try await keys.keyRing().key(kid) == nil {
+            throw Refusal(.notFound, kid)
+        }
         var document = JSONObject([
             ("records", .array(page.records.map { .string(ByteString($0.document)) }))
         ])

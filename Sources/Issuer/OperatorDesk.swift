@@ -199,8 +199,10 @@ package struct OperatorDesk: Sendable {
             return JSONValue.object(row)
         }
         let plan = state.rules.map { RotationPlanner(rules: $0).plan(state, served: [], at: now) }
+        let age = state.rules.map { CacheLifetime.jwkSet($0.schedule, nextChangeAt: plan?.nextChangeAt, at: now) }
         return JSONObject([
-            ("version", .integer(state.ring.version)), ("keys", .array(rows)),
+            ("version", .integer(state.ring.version)), ("max_age", age.map { .integer($0) } ?? .null),
+            ("keys", .array(rows)),
             ("waiting", .array((plan?.waits ?? []).map { .object(RotationReport.document(of: $0)) })),
         ])
     }

@@ -38,7 +38,8 @@ enum RotationReport {
     /// Who fetched the set just before keeps it for its maximum age.
     static func acceptedUntil(_ outcome: RotationOutcome, at now: NumericDate) -> JSONValue {
         guard let schedule = outcome.state.rules?.schedule else { return .null }
-        return .string(now.advanced(by: schedule.longestCopy).internetDate)
+        // A second more: both instants were rounded down.
+        return .string(now.advanced(by: schedule.longestCopy + .seconds(1)).internetDate)
     }
 
     private static func document(of transition: KeyTransition) -> JSONObject {
@@ -86,7 +87,8 @@ extension Refusal {
         case .notSeen(let kid, let place): self.init(.standbyNotSeen, kid + " at " + place)
         case .stillNeeded(let kid, let until): self.init(.keyStillNeeded, kid + " until " + until.internetDate)
         case .tooManyPublished(let maximum): self.init(.tooManyKeys, ByteString(maximum.description))
-        case .clockUncertain: self.init(.clockUncertain)
+        // By its type: the bare case would mean this initialiser again, without end.
+        case .clockUncertain: self.init(RefusalReason.clockUncertain)
         }
     }
 }

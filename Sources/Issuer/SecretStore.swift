@@ -10,10 +10,11 @@ package protocol SecretStore: Sendable {
     /// Stores `secret` under `name`, whatever lay there.
     func replaceSecret(named name: ByteString, with secret: SealedSecret) async throws(StoreError)
     /// Stores a ring and secrets that were sealed anew, with the record of it, all or none, if the ring's version is
-    /// still `version`; answers whether it was.
+    /// still `version` and the secrets are still those that are `known`; answers whether they were.
     func replaceSealed(
         ring: KeyRing,
         secrets: [ByteString: SealedSecret],
+        insteadOf known: [ByteString: SealedSecret],
         expecting version: Int64,
         at now: NumericDate
     ) async throws(StoreError) -> Bool

@@ -37,6 +37,9 @@ package actor KeyCustodian {
     }
 
     /// Does whatever is due, and nothing while the clock is in doubt; answers what was done and what waits.
+    ///
+    /// A key that is served from this turn on is noted as published by the next: its lead begins later than it might,
+    /// never earlier.
     package func turn(at reading: ClockReading) async throws -> RotationOutcome {
         let trusted = clock.trusts(reading)
         // What is revoked on a wrong clock must not date the ring to a time that never comes, or has long been.
@@ -47,16 +50,12 @@ package actor KeyCustodian {
             try take(state, at: now)
             return RotationOutcome(state: state, transitions: transitions, waits: Self.clockWaits)
         }
-        // What a step makes possible is done in the same turn: a key that is served now is noted as published now.
-        for _ in 0..<4 {
-            let outcome = try await change(at: reading.wall) { planner, state, served in
-                planner.plan(state, served: served, at: reading.wall).steps
-            }
-            transitions += outcome.transitions
-            try await storeClock(reading, afterChange: !outcome.transitions.isEmpty)
-            if outcome.transitions.isEmpty { return finished(outcome.state, transitions, at: reading.wall) }
+        let outcome = try await change(at: reading.wall) { planner, state, served in
+            planner.plan(state, served: served, at: reading.wall).steps
         }
-        return finished(try await store.rotationState(), transitions, at: reading.wall)
+        transitions += outcome.transitions
+        try await storeClock(reading, afterChange: !outcome.transitions.isEmpty)
+        return finished(outcome.state, transitions, at: reading.wall)
     }
 
     /// Does what an operator asks, and whatever is then due.

@@ -27,18 +27,25 @@ extension SQLiteStore: SecretStore {
     }
 
     package func replaceSecret(named name: ByteString, with secret: SealedSecret) async throws(StoreError) {
-        try await writer.write { try Self.replace(name, with: secret, in: $0) }
+        try await writer.write {
+            try Self.replace(name, with: secret, in: $0)
+        } committed: { [self] in
+            writer.truncateLogAfterCommit()
+        }
     }
 
     package func replaceSealed(
         ring: KeyRing,
         secrets: [ByteString: SealedSecret],
+        insteadOf known: [ByteString: SealedSecret],
         expecting version: Int64,
         at now: NumericDate
     ) async throws(StoreError) -> Bool {
         let document = KeyRingDocument.write(ring)
         return try await writer.write { database in
-            guard try Self.ring(in: database).version == version else { return false }
+            guard try Self.ring(in: database).version == version, try Self.sealedSecrets(in: database) == known else {
+                return false
+            }
             try Self.store(document, of: ring, at: now, in: database)
             for (name, secret) in secrets { try Self.replace(name, with: secret, in: database) }
             let record = AuditRecord(at: now, operation: .keyReseal, decision: .permit, reason: "ok")

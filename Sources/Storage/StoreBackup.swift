@@ -69,6 +69,7 @@ package struct StoreBackup: Sendable {
                 guard try Schema.migrator.hasCompletedMigrations(database) else {
                     throw StoreFileError.notABackup(path, "it is no store of this version of jobsworth")
                 }
+                try Self.verifyDigest(in: database, path)
                 try Self.verifyAuditChain(in: database, path)
                 return try StoreSummary(database)
             }
@@ -76,6 +77,16 @@ package struct StoreBackup: Sendable {
             throw error
         } catch {
             throw StoreFileError.notABackup(path, "it is no store, or it is damaged")
+        }
+    }
+
+    private static func verifyDigest(in database: Database, _ path: String) throws {
+        guard try database.tableExists(StoreDigest.table) else {
+            throw StoreFileError.notABackup(path, "jobsworth backup did not make it")
+        }
+        let stored = try Data.fetchOne(database, sql: "SELECT digest FROM \(StoreDigest.table)")
+        guard try stored == StoreDigest.compute(database) else {
+            throw StoreFileError.notABackup(path, "it is damaged")
         }
     }
 
@@ -102,6 +113,11 @@ package struct StoreBackup: Sendable {
             defer { try? copy.close() }
             // One file, whole by itself, that a reader need not write beside.
             try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
+            try copy.write { database in
+                let digest = try StoreDigest.compute(database)
+                try database.execute(sql: "CREATE TABLE \(StoreDigest.table) (digest BLOB NOT NULL)")
+                try database.execute(sql: "INSERT INTO \(StoreDigest.table) VALUES (?)", arguments: [digest])
+            }
             return try copy.read(StoreSummary.init)
         }
         chmod(draft, 0o600)

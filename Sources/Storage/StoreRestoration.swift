@@ -65,6 +65,7 @@ package struct StoreRestoration: Sendable {
             let runners = try Self.revokeRunners(revocations, at: now, in: database)
             _ = try SQLiteStore.endAllJobs(because: .restored, at: now, in: database)
             try database.execute(sql: "DELETE FROM sighting")
+            try database.execute(sql: "DROP TABLE \(StoreDigest.table)")
             let record = AuditRecord(at: now, operation: .restore, decision: .permit, reason: "ok")
             try SQLiteStore.append(record, in: database)
             return (keys, runners)

@@ -51,6 +51,11 @@ package final class InMemoryKeyStore: KeyStore {
         state.withLock { $0.breakage = isStored }
     }
 
+    /// What another process stores just before our next replacement.
+    package func letRivalStore(_ ring: KeyRing) {
+        state.withLock { $0.rival = ring }
+    }
+
     /// No replacement breaks any more.
     package func mend() {
         state.withLock { $0.breakage = nil }

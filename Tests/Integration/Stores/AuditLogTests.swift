@@ -195,8 +195,11 @@ import Testing
                 group.addTask {
                     let name = ByteString("\(number)")
                     let permit = TemporaryStore.permit(of: job, jti: name)
-                    let committed = try? await temporary.store.commit([permit], of: job, at: time(1001))
-                    return (name, committed == .some(nil))
+                    do {
+                        return (name, try await temporary.store.commit([permit], of: job, at: time(1001)) == nil)
+                    } catch {
+                        return (name, false)
+                    }
                 }
             }
             group.addTask {

@@ -284,24 +284,34 @@ import Testing
         let sealer = try AESGCMKeySealer(keyEncryptionKey: [UInt8](repeating: 7, count: 32))
         let next = try AESGCMKeySealer(keyEncryptionKey: [UInt8](repeating: 9, count: 32))
         let resealed = try ring.resealed(from: sealer, to: next)
-        #expect(
-            try await !store.replaceSealed(
-                ring: resealed,
-                secrets: ["a": new],
-                expecting: ring.version - 1,
-                at: time(9)
-            )
-        )
-        #expect(try await store.keyRing() == ring)
-        #expect(try await store.sealedSecrets() == ["a": old])
-        #expect(
-            try await store.replaceSealed(ring: resealed, secrets: ["a": new], expecting: ring.version, at: time(2000))
-        )
+        // Another ring, or another secret, than the one that was sealed anew.
+        for (version, known) in [(ring.version - 1, old), (ring.version, new)] {
+            #expect(try await !replaces(store, resealed, secret: new, insteadOf: known, expecting: version))
+            #expect(try await store.keyRing() == ring)
+            #expect(try await store.sealedSecrets() == ["a": old])
+        }
+        #expect(try await replaces(store, resealed, secret: new, insteadOf: old, expecting: ring.version))
         #expect(try await temporary.lastRecords(1) == ["key_reseal permit ok"])
         let reopened = try temporary.reopened()
         #expect(try await reopened.keyRing() == resealed)
         #expect(try await reopened.sealedSecrets() == ["a": new])
         #expect(throws: Never.self) { try SigningKeys(opening: resealed, with: next) }
         #expect(throws: KeyRingError.self) { try SigningKeys(opening: resealed, with: sealer) }
+    }
+
+    private func replaces(
+        _ store: SQLiteStore,
+        _ ring: KeyRing,
+        secret: SealedSecret,
+        insteadOf known: SealedSecret,
+        expecting version: Int64
+    ) async throws -> Bool {
+        try await store.replaceSealed(
+            ring: ring,
+            secrets: ["a": secret],
+            insteadOf: ["a": known],
+            expecting: version,
+            at: time(2000)
+        )
     }
 }

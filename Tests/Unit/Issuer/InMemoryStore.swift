@@ -289,6 +289,7 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
     func replaceSealed(
         ring: KeyRing,
         secrets: [ByteString: SealedSecret],
+        insteadOf known: [ByteString: SealedSecret],
         expecting version: Int64,
         at now: NumericDate
     ) async throws(StoreError) -> Bool {

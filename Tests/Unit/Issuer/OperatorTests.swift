@@ -20,7 +20,12 @@ import Testing
             .revokeRunner(name: "b"), .listRepositories, .forgetRepository(name: "acme/w"),
             .renameRepository(name: "acme/w", to: "acme/v"), .showKeys, .showAudit(after: 0), .showAudit(after: .max),
             .showPublication, .noteSighting(place: "bucket", kids: ["a", "b"]),
-            .noteSighting(place: "bucket", kids: []),
+            .noteSighting(place: "bucket", kids: []), .backUp(path: "/a b/c\n"),
+            .keys(.rotate(clockIsRight: false)), .keys(.rotate(clockIsRight: true)), .keys(.drill), .keys(.reseal),
+            .keys(.ask(.prepare(SigningAlgorithm.allCases))), .keys(.ask(.prepare([.ES256]))),
+            .keys(.ask(.activateStandbys([.RS256]))), .keys(.ask(.activate("k"))), .keys(.ask(.retire("k"))),
+            .keys(.ask(.revoke("k"))), .keys(.ask(.revokeAll)), .keys(.tokens(kid: "k", after: 0)),
+            .keys(.tokens(kid: "", after: .max)),
         ] as [OperatorCommand]
     )
     func `a command survives the admin socket`(command: OperatorCommand) throws {
@@ -38,6 +43,24 @@ import Testing
         (#"{"command":"runner add","name":"b","patterns":"a/b"}"#, Refusal(.wrongType, "patterns")),
         (#"{"command":"repository rename","name":"b"}"#, Refusal(.memberMissing, "to")),
         (#"{"command":"audit show","after":-1}"#, Refusal(.outOfRange, "after")),
+        (#"{"command":"keys retire"}"#, Refusal(.memberMissing, "kid")),
+        (#"{"command":"keys revoke"}"#, Refusal(.memberMissing, "kid")),
+        (#"{"command":"keys revoke","kid":5}"#, Refusal(.wrongType, "kid")),
+        (#"{"command":"keys revoke","kid":"k","force":true}"#, Refusal(.unknownMember, "force")),
+        (#"{"command":"keys revoke all ","kid":"k"}"#, Refusal(.unknownMember, "kid")),
+        (#"{"command":"keys activate","kid":["k"]}"#, Refusal(.wrongType, "kid")),
+        // An algorithm that cannot be read must not silently be left out, nor become all of them.
+        (#"{"command":"keys activate","algorithms":["RS256","none"]}"#, Refusal(.outOfRange, "algorithms")),
+        (#"{"command":"keys prepare","algorithms":["ES256",5]}"#, Refusal(.outOfRange, "algorithms")),
+        (#"{"command":"keys prepare","algorithms":["ES256","ES256"]}"#, Refusal(.outOfRange, "algorithms")),
+        (#"{"command":"keys prepare","algorithms":[]}"#, Refusal(.outOfRange, "algorithms")),
+        (#"{"command":"keys prepare","algorithms":"ES256"}"#, Refusal(.wrongType, "algorithms")),
+        (#"{"command":"keys prepare","algorithms":null}"#, Refusal(.wrongType, "algorithms")),
+        (#"{"command":"keys tokens"}"#, Refusal(.memberMissing, "kid")),
+        (#"{"command":"keys tokens","kid":"k","after":-1}"#, Refusal(.outOfRange, "after")),
+        (#"{"command":"keys rotate","clock_is_right":"true"}"#, Refusal(.wrongType, "clock_is_right")),
+        (#"{"command":"backup"}"#, Refusal(.memberMissing, "path")),
+        (#"{"command":"backup","path":"relative"}"#, Refusal(.outOfRange, "path")),
         (#"{"command":"publication seen","kids":[]}"#, Refusal(.memberMissing, "place")),
         (#"{"command":"publication seen","place":"b"}"#, Refusal(.memberMissing, "kids")),
         (#"{"command":"publication seen","place":"b","kids":[5]}"#, Refusal(.wrongType, "kids")),
@@ -80,6 +103,33 @@ import Testing
     func `what cannot be done is refused by name`(command: OperatorCommand, refusal: Refusal) async throws {
         _ = try await desk.perform(.addRunner(name: "taken", patterns: ["a/b"]), at: now)
         await #expect(throws: refusal) { try await desk.perform(command, at: now) }
+    }
+
+    @Test(
+        arguments: [.rotate(clockIsRight: true), .ask(.revokeAll), .drill, .reseal, .tokens(kid: "k", after: 0)]
+            as [KeyCommand]
+    )
+    func `without the sealing key no key is touched`(command: KeyCommand) async throws {
+        await #expect(throws: Refusal(.keyUnusable)) { try await desk.perform(.keys(command), at: now) }
+        #expect(store.records.isEmpty)
+    }
+
+    // G12: a restored backup must not bring it back.
+    @Test func `a revoked runner's credential is in the ledger, first`() async throws {
+        let ledger = InMemoryRevocationLedger()
+        let desk = OperatorDesk(store: store, ledger: ledger, keyDesk: nil)
+        let answer = try await desk.perform(.addRunner(name: "b", patterns: ["acme/*"]), at: now)
+        let secret = try #require(answer["credential"]?.stringValue)
+        let credential = try #require(RunnerCredential(secret))
+        ledger.fail(RevocationLedgerError(explanation: "the disk is full"))
+        await #expect(throws: Refusal(.ledgerUnusable, "the disk is full")) {
+            try await desk.perform(.revokeRunner(name: "b"), at: now)
+        }
+        #expect(try await store.runner(credential.digest) != nil)
+        ledger.fail(nil)
+        _ = try await desk.perform(.revokeRunner(name: "b"), at: now)
+        #expect(try ledger.revocations() == [.credential(ByteString(Base64URL.encode(credential.digest.bytes)))])
+        #expect(try await store.runner(credential.digest) == nil)
     }
 
     @Test func `pins are listed`() async throws {
