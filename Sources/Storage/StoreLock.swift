@@ -28,14 +28,18 @@ package final class StoreLock: Sendable {
     }
 
     private static func lock(_ descriptor: Int32, _ files: StoreFiles) throws {
-        for _ in 0..<100 {
+        // A command that takes over from a server that was killed empties the file just after it has the lock: one look
+        // may still see what the dead one wrote.
+        var sightings = 0
+        for _ in 0..<250 {
             switch jobsworth_lock_exclusively(descriptor) {
             case 0: return
             case EWOULDBLOCK: break
             case let code: throw StoreFileError.system(files.lock, String(cString: strerror(code)))
             }
-            if adminSocket(of: files) != nil { break }
-            usleep(50_000)
+            sightings = adminSocket(of: files) == nil ? 0 : sightings + 1
+            if sightings == 3 { break }
+            usleep(20_000)
         }
         throw StoreFileError.ownedByAnother(files.database)
     }
