@@ -1,0 +1,317 @@
+"""A death, a failed call and a full disk at every point at which a rotation changes a file.
+
+Whatever the point: the next turn works without any flag, every prefix of the history is a legal state, and nothing
+acknowledged is undone. `FULL_SWEEP=1` tries every point; without it those are tried where something becomes durable or
+gets its name, the first and last three, and a sample of the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import harness
+import rotation
+from harness import poll
+from rotation import Point, Ring
+
+FULL_SWEEP = bool(os.environ.get("FULL_SWEEP"))
+SAMPLE = 3  # of the points that are no turning points, in the short form
+
+pytestmark = pytest.mark.timeout(1800 if FULL_SWEEP else 120)
+
+
+@pytest.fixture(scope="module")
+def prepared(module_issuers):
+    return rotation.prepare(module_issuers)
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    return rotation.compiled_shim(tmp_path_factory.mktemp("shim"))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command that changes keys or what seals them."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    def command(self, prepared, issuer) -> list[str]:
+        places = {"KID": prepared.next_active, "BACKUP": str(prepared.backup)}
+        return [str(harness.binary()), *(places.get(word, word) for word in self.arguments),
+                "--storage", issuer.storage]
+
+    def is_done(self, prepared, issuer, ring: Ring) -> bool:
+        """Whether what the command answers for has happened."""
+        if self.name == "revoke":
+            return ring.states[prepared.next_active] == "revoked"
+        if self.name == "restore":
+            return ring.version > prepared.ring.version
+        if self.name == "reseal":
+            return sealing_key(issuer) != sealing_key(prepared.issuer)
+        return not set(ring.kids("active")) & set(prepared.ring.kids("active"))
+
+
+SCENARIOS = [
+    Scenario("rotate", ("keys", "rotate")),
+    Scenario("revoke", ("keys", "revoke", "KID")),
+    Scenario("reseal", ("keys", "reseal")),
+    Scenario("restore", ("restore", "BACKUP", "--accept-loss")),
+]
+by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+
+
+def sealing_key(issuer) -> bytes:
+    return issuer.database.with_name(issuer.database.name + ".sealing-key").read_bytes()
+
+
+@contextlib.contextmanager
+def copied(prepared):
+    issuer = prepared.copy()
+    try:
+        yield issuer
+    finally:
+        issuer.kill()
+        shutil.rmtree(issuer.directory)
+
+
+def faults(shim: Path, **settings) -> dict[str, str]:
+    return harness.clean_environment(
+        LD_PRELOAD=str(shim), **{f"DISK_FAULT_{name.upper()}": str(value) for name, value in settings.items()})
+
+
+def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          timeout=60)
+
+
+def points_of(scenario: Scenario, prepared, shim: Path) -> list[Point]:
+    """The points of a run in which nothing fails."""
+    with copied(prepared) as issuer:
+        record = issuer.directory / "record"
+        done = run(scenario.command(prepared, issuer), faults(shim, record=record))
+        assert done.returncode == 0, done.stderr
+        assert scenario.is_done(prepared, issuer, Ring.of(issuer.store_directory))
+        return rotation.recorded(record)
+
+
+def chosen(points: list[Point], sample: int = SAMPLE) -> list[Point]:
+    """All of them, or those that say most."""
+    if FULL_SWEEP:
+        return points
+    sure = {point for point in points if point.is_turning_point} | set(points[:3]) | set(points[-3:])
+    others = [point for point in points if point not in sure]
+    step = max(1, len(others) // sample)
+    return sorted(sure | set(others[step // 2::step][:sample]), key=lambda point: point.number)
+
+
+class Found:
+    """What was wrong, point by point: one bad point does not hide the others."""
+
+    def __init__(self):
+        self.problems: list[str] = []
+        self.tried = 0
+
+    @contextlib.contextmanager
+    def at(self, kind: str, point: Point):
+        self.tried += 1
+        try:
+            yield
+        except (AssertionError, KeyError, OSError) as problem:
+            self.problems.append(f"{kind} at {point.number} {point.call} {Path(point.path).name}: {problem}")
+
+    def assert_nothing(self) -> None:
+        assert self.tried
+        assert not self.problems, f"{len(self.problems)} of {self.tried}:\n" + "\n".join(self.problems)
+
+
+def assert_history(scenario: Scenario, prepared, ring: Ring, revoked: set[str], standbys: int = 0) -> None:
+    """What holds of the store after the fault, and after the turn that follows it."""
+    ring.assert_legal(standbys=standbys)
+    assert ring.version >= prepared.ring.version, "the version went back"
+    if scenario.name != "restore":  # which goes back on purpose
+        ring.assert_follows(prepared.ring)
+    for kid in prepared.live_kids - revoked:
+        assert ring.states.get(kid) in rotation.PUBLISHED, f"{kid} is {ring.states.get(kid)} while its tokens live"
+    for kid in revoked:
+        assert ring.states.get(kid) == "revoked", f"{kid} was revoked and is {ring.states.get(kid)}"
+
+
+def turn_by_command(prepared, issuer) -> None:
+    done = issuer.cli("keys", "rotate", "--json")
+    assert done.returncode == 0, f"the next turn ended with {done.returncode}: {done.stderr}"
+
+
+def turn_by_server(prepared, issuer) -> None:
+    """A start; what is published verifies every token that lives."""
+    issuer.start()
+    try:
+        jwks = issuer.jwks()
+        for token in prepared.tokens:
+            rotation.verify(token, jwks)
+        assert issuer.operator("audit", "verify")
+    finally:
+        issuer.stop()
+
+
+def assert_recovers(scenario: Scenario, prepared, issuer, turn, acknowledged: bool) -> None:
+    """From the state that a fault left, to one in which everything that was due is done."""
+    revoked = {prepared.revoked} | rotation.ledger(issuer)
+    if acknowledged and scenario.name == "revoke":
+        assert prepared.next_active in revoked, "acknowledged, and not in the ledger"
+    found = Ring.of(issuer.store_directory)
+    assert_history(scenario, prepared, found, {prepared.revoked})
+    if acknowledged:
+        assert scenario.is_done(prepared, issuer, found), "acknowledged, and not done"
+    turn(prepared, issuer)
+    after = Ring.of(issuer.store_directory)
+    assert_history(scenario, prepared, after, revoked, standbys=1)
+    assert after.version >= found.version
+    if scenario.name != "restore":
+        assert {after.states[kid] for kid in prepared.due_to_retire} == {"retired"}, "what was due is not done"
+        assert not set(after.kids("active")) & set(prepared.ring.kids("active")), "the rotation that was due is not done"
+    assert issuer.operator("audit", "verify")
+
+
+def sweep(scenario: Scenario, prepared, shim: Path, points: list[Point], kind: str, judge) -> None:
+    found = Found()
+    for index, point in enumerate(points):
+        with copied(prepared) as issuer, found.at(kind, point):
+            done = run(scenario.command(prepared, issuer), faults(shim, at=point.number, kind=kind))
+            judge(done)
+            turn = turn_by_server if index % 8 == 4 else turn_by_command
+            assert_recovers(scenario, prepared, issuer, turn, acknowledged=done.returncode == 0)
+    found.assert_nothing()
+
+
+# --- a death
+
+@by_name
+def test_a_death_at_any_write_or_flush_leaves_a_store_from_which_the_next_turn_goes_on(prepared, shim, scenario):
+    def judge(done):
+        assert done.returncode == -signal.SIGKILL, f"it ended with {done.returncode}: {done.stderr}"
+
+    sweep(scenario, prepared, shim, chosen(points_of(scenario, prepared, shim)), "kill", judge)
+
+
+@by_name
+def test_a_write_that_a_death_cut_in_half_is_as_if_it_never_was(prepared, shim, scenario):
+    def judge(done):
+        assert done.returncode == -signal.SIGKILL, f"it ended with {done.returncode}: {done.stderr}"
+
+    points = [point for point in points_of(scenario, prepared, shim)
+              if point.call in ("write", "pwrite64") and not point.path.endswith("-shm")]
+    plain = [point for point in points if point.call == "write"]
+    few = points if FULL_SWEEP else sorted({*plain, *points[1::max(1, len(points) // 3)]}, key=lambda one: one.number)
+    sweep(scenario, prepared, shim, few, "tear", judge)
+
+
+# --- an error
+
+def assert_clean_end(done) -> None:
+    assert done.returncode in (0, 1), f"it ended with {done.returncode}: {done.stderr}"
+    if done.returncode == 1:
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1 and len(lines[0]) > 20, f"not one line with a reason: {done.stderr!r}"
+
+
+@by_name
+def test_a_failed_call_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, scenario):
+    points = points_of(scenario, prepared, shim)
+    sweep(scenario, prepared, shim, chosen(points, sample=1), "EIO", assert_clean_end)
+
+
+@by_name
+def test_a_full_disk_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, scenario):
+    points = [point for point in points_of(scenario, prepared, shim)
+              if point.call in ("write", "pwrite64", "rename")]
+    few = points if FULL_SWEEP else [point for point in points if point.call != "pwrite64"] + points[::9]
+    sweep(scenario, prepared, shim, few, "ENOSPC", assert_clean_end)
+
+
+# --- the first start
+
+def first_start(shim: Path, issuer, **settings) -> int:
+    """Starts on nothing; once it serves it is told to end. Its exit status."""
+    issuer.environment = {**rotation.SHORT, "LD_PRELOAD": str(shim),
+                          **{f"DISK_FAULT_{name.upper()}": str(value) for name, value in settings.items()}}
+    process = issuer.spawn()
+
+    def is_over():
+        if process.poll() is not None:
+            return True
+        with contextlib.suppress(OSError):
+            return harness.call(issuer.metrics_port, "GET", "/readyz", timeout=2).status == 200
+        return False
+
+    poll(is_over, seconds=30, every=0.02, what="the first start")
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    return process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def first_points(shim, module_issuers):
+    issuer = module_issuers.make()
+    record = issuer.directory / "record"
+    assert first_start(shim, issuer, record=record) == 0
+    return rotation.recorded(record)
+
+
+def assert_starts(issuer) -> None:
+    """The next start needs no flag and makes a whole issuer."""
+    issuer.environment = rotation.SHORT
+    issuer.start()
+    ring = Ring.of(issuer.store_directory)
+    ring.assert_legal(standbys=1)
+    assert {key["kid"] for key in issuer.jwks()["keys"]} == set(ring.kids(*rotation.PUBLISHED))
+    assert issuer.operator("audit", "verify")
+    assert issuer.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["kill", "EIO"])
+def test_whatever_happens_to_the_first_start_the_next_one_needs_no_flag(shim, first_points, issuers, kind):
+    found = Found()
+    if FULL_SWEEP:
+        points = first_points
+    else:
+        turning = [point for point in first_points if point.is_turning_point]
+        named = [point for point in turning if point.call == "rename" or "sealing-key" in point.path]
+        points = sorted({*named, *turning[::4], first_points[0], first_points[-1]}, key=lambda point: point.number)
+    for point in points:
+        issuer = issuers.make()
+        with found.at(kind, point):
+            status = first_start(shim, issuer, at=point.number, kind=kind)
+            assert status in ((-signal.SIGKILL, 0) if kind == "kill" else (0, 1)), f"{status}: {issuer.output()}"
+            assert_starts(issuer)
+        issuer.kill()
+    found.assert_nothing()
+
+
+# --- the shim itself
+
+def test_the_points_are_all_there_are(prepared, shim):
+    """What the kernel is asked for, as strace counts it, is what the shim counted."""
+    calls = ("pwrite64", "fdatasync", "fsync", "ftruncate", "rename", "renameat", "unlink", "unlinkat")
+    with copied(prepared) as issuer:
+        record, trace = issuer.directory / "record", issuer.directory / "trace"
+        command = Scenario("reseal", ("keys", "reseal")).command(prepared, issuer)
+        done = run(["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={','.join(calls)}",
+                    "-E", f"LD_PRELOAD={shim}", "-E", f"DISK_FAULT_RECORD={record}", *command],
+                   harness.clean_environment())
+        assert done.returncode == 0, done.stderr
+        traced = [line.split(None, 1)[1].split("(")[0] for line in trace.read_text().splitlines() if "(" in line]
+        counted = [point.call for point in rotation.recorded(record)]
+    for call in calls:
+        assert traced.count(call) == counted.count(call), f"{call}: {traced.count(call)} of the kernel"
+    assert counted.count("fsync") and counted.count("rename") and counted.count("fdatasync")
