@@ -24,7 +24,6 @@ from harness import poll
 from rotation import Point, Ring
 
 FULL_SWEEP = bool(os.environ.get("FULL_SWEEP"))
-SAMPLE = 3  # of the points that are no turning points, in the short form
 
 pytestmark = pytest.mark.timeout(1800 if FULL_SWEEP else 120)
 
@@ -47,9 +46,8 @@ class Scenario:
     arguments: tuple[str, ...]
 
     def command(self, prepared, issuer) -> list[str]:
-        places = {"KID": prepared.next_active, "BACKUP": str(prepared.backup)}
-        return [str(harness.binary()), *(places.get(word, word) for word in self.arguments),
-                "--storage", issuer.storage]
+        places = {"KID": prepared.next_active, "BACKUP": str(prepared.backup), "STORE": issuer.storage}
+        return [str(harness.binary()), *(places.get(word, word) for word in self.arguments)]
 
     def is_done(self, prepared, issuer, ring: Ring) -> bool:
         """Whether what the command answers for has happened."""
@@ -63,16 +61,21 @@ class Scenario:
 
 
 SCENARIOS = [
-    Scenario("rotate", ("keys", "rotate")),
-    Scenario("revoke", ("keys", "revoke", "KID")),
-    Scenario("reseal", ("keys", "reseal")),
-    Scenario("restore", ("restore", "BACKUP", "--accept-loss")),
+    Scenario("rotate", ("keys", "rotate", "--storage", "STORE")),
+    Scenario("revoke", ("keys", "revoke", "--storage", "STORE", "--", "KID")),
+    Scenario("reseal", ("keys", "reseal", "--storage", "STORE")),
+    Scenario("restore", ("restore", "BACKUP", "--accept-loss", "--storage", "STORE")),
 ]
+ROTATE, REVOKE, RESEAL, RESTORE = SCENARIOS
 by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 
 
+def sealing_key_file(issuer) -> Path:
+    return issuer.database.with_name(issuer.database.name + ".sealing-key")
+
+
 def sealing_key(issuer) -> bytes:
-    return issuer.database.with_name(issuer.database.name + ".sealing-key").read_bytes()
+    return sealing_key_file(issuer).read_bytes()
 
 
 @contextlib.contextmanager
@@ -105,14 +108,19 @@ def points_of(scenario: Scenario, prepared, shim: Path) -> list[Point]:
         return rotation.recorded(record)
 
 
-def chosen(points: list[Point], sample: int = SAMPLE) -> list[Point]:
-    """All of them, or those that say most."""
+def chosen(points: list[Point], others: list[Point]) -> list[Point]:
+    """All of them, or those that say most and are not among the first of `others`, too."""
     if FULL_SWEEP:
         return points
-    sure = {point for point in points if point.is_turning_point} | set(points[:3]) | set(points[-3:])
-    others = [point for point in points if point not in sure]
-    step = max(1, len(others) // sample)
-    return sorted(sure | set(others[step // 2::step][:sample]), key=lambda point: point.number)
+    shared = next((index for index, (mine, its) in enumerate(zip(points, others)) if not mine.is_like(its)), 0)
+    own = points[shared:]
+    sure = {point for point in own if point.is_turning_point} | set(own[:3]) | set(own[-3:])
+    plain = [point for point in own if point not in sure]
+    return in_order(sure | set(plain[len(plain) // 4::max(1, len(plain) // 2)]))
+
+
+def in_order(points) -> list[Point]:
+    return sorted(points, key=lambda point: point.number)
 
 
 class Found:
@@ -189,30 +197,42 @@ def sweep(scenario: Scenario, prepared, shim: Path, points: list[Point], kind: s
         with copied(prepared) as issuer, found.at(kind, point):
             done = run(scenario.command(prepared, issuer), faults(shim, at=point.number, kind=kind))
             judge(done)
-            turn = turn_by_server if index % 8 == 4 else turn_by_command
+            turn = turn_by_server if index % 10 == 5 else turn_by_command
             assert_recovers(scenario, prepared, issuer, turn, acknowledged=done.returncode == 0)
     found.assert_nothing()
+
+
+@pytest.fixture(scope="module")
+def points(prepared, shim):
+    """The points of each scenario, by its name."""
+    return {scenario.name: points_of(scenario, prepared, shim) for scenario in SCENARIOS}
+
+
+def others(points, scenario: Scenario) -> list[Point]:
+    """The turn at the beginning of each command is that of the first."""
+    return [] if scenario is ROTATE else points[ROTATE.name]
 
 
 # --- a death
 
 @by_name
-def test_a_death_at_any_write_or_flush_leaves_a_store_from_which_the_next_turn_goes_on(prepared, shim, scenario):
+def test_a_death_at_any_write_or_flush_leaves_a_store_from_which_the_next_turn_goes_on(
+        prepared, shim, points, scenario):
     def judge(done):
         assert done.returncode == -signal.SIGKILL, f"it ended with {done.returncode}: {done.stderr}"
 
-    sweep(scenario, prepared, shim, chosen(points_of(scenario, prepared, shim)), "kill", judge)
+    sweep(scenario, prepared, shim, chosen(points[scenario.name], others(points, scenario)), "kill", judge)
 
 
 @by_name
-def test_a_write_that_a_death_cut_in_half_is_as_if_it_never_was(prepared, shim, scenario):
+def test_a_write_that_a_death_cut_in_half_is_as_if_it_never_was(prepared, shim, points, scenario):
     def judge(done):
         assert done.returncode == -signal.SIGKILL, f"it ended with {done.returncode}: {done.stderr}"
 
-    points = [point for point in points_of(scenario, prepared, shim)
+    writes = [point for point in points[scenario.name]
               if point.call in ("write", "pwrite64") and not point.path.endswith("-shm")]
-    plain = [point for point in points if point.call == "write"]
-    few = points if FULL_SWEEP else sorted({*plain, *points[1::max(1, len(points) // 3)]}, key=lambda one: one.number)
+    plain = [point for point in writes if point.call == "write"]
+    few = writes if FULL_SWEEP else in_order(plain or writes[len(writes) // 2:][:1])
     sweep(scenario, prepared, shim, few, "tear", judge)
 
 
@@ -222,20 +242,21 @@ def assert_clean_end(done) -> None:
     assert done.returncode in (0, 1), f"it ended with {done.returncode}: {done.stderr}"
     if done.returncode == 1:
         lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1 and len(lines[0]) > 20, f"not one line with a reason: {done.stderr!r}"
+        assert lines and lines[-1].startswith("jobsworth: ") and len(lines[-1]) > 30, f"no reason: {done.stderr!r}"
 
 
 @by_name
-def test_a_failed_call_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, scenario):
-    points = points_of(scenario, prepared, shim)
-    sweep(scenario, prepared, shim, chosen(points, sample=1), "EIO", assert_clean_end)
+def test_a_failed_call_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, points, scenario):
+    few = chosen(points[scenario.name], others(points, scenario))
+    turning = [point for point in few if point.is_turning_point]
+    sweep(scenario, prepared, shim, few if FULL_SWEEP else turning[::3], "EIO", assert_clean_end)
 
 
 @by_name
-def test_a_full_disk_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, scenario):
-    points = [point for point in points_of(scenario, prepared, shim)
-              if point.call in ("write", "pwrite64", "rename")]
-    few = points if FULL_SWEEP else [point for point in points if point.call != "pwrite64"] + points[::9]
+def test_a_full_disk_ends_the_command_with_a_reason_and_nothing_half_done(prepared, shim, points, scenario):
+    growing = [point for point in points[scenario.name] if point.call in ("write", "pwrite64", "rename")]
+    named = [point for point in growing if point.call != "pwrite64"]
+    few = growing if FULL_SWEEP else in_order({growing[len(growing) // 2], *named[:2]})
     sweep(scenario, prepared, shim, few, "ENOSPC", assert_clean_end)
 
 
@@ -287,7 +308,7 @@ def test_whatever_happens_to_the_first_start_the_next_one_needs_no_flag(shim, fi
     else:
         turning = [point for point in first_points if point.is_turning_point]
         named = [point for point in turning if point.call == "rename" or "sealing-key" in point.path]
-        points = sorted({*named, *turning[::4], first_points[0], first_points[-1]}, key=lambda point: point.number)
+        points = in_order({*named, *turning[::9]} if kind == "kill" else named)
     for point in points:
         issuer = issuers.make()
         with found.at(kind, point):
@@ -298,6 +319,116 @@ def test_whatever_happens_to_the_first_start_the_next_one_needs_no_flag(shim, fi
     found.assert_nothing()
 
 
+# --- what an error may not lead to
+
+def test_a_command_whose_disk_fails_says_one_line(prepared, shim, points):
+    flush = next(point for point in points["rotate"] if point.call == "fdatasync")
+    with copied(prepared) as issuer:
+        done = run(ROTATE.command(prepared, issuer), faults(shim, at=flush.number, kind="EIO"))
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("scenario", [RESEAL, RESTORE], ids=lambda scenario: scenario.name)
+def test_no_draft_of_a_sealing_key_or_of_a_store_stays_behind_a_death(prepared, shim, points, scenario):
+    """A draft of a store holds private keys that the store itself has erased."""
+    drafts = [point for point in points[scenario.name]
+              if point.call == "fsync" and point.path.endswith(".draft")
+              or point.call == "fdatasync" and point.path.endswith(".restoring")]
+    with copied(prepared) as issuer:
+        names = {path.name for path in prepared.issuer.files()}
+        done = run(scenario.command(prepared, issuer), faults(shim, at=drafts[0].number, kind="kill"))
+        assert done.returncode == -signal.SIGKILL
+        assert {path.name for path in issuer.files()} > names, "no draft was under way"
+        turn_by_server(prepared, issuer)
+        assert {path.name for path in issuer.files()} <= names
+
+
+@contextlib.contextmanager
+def served(prepared):
+    with copied(prepared) as issuer:
+        issuer.environment = rotation.schedule()  # nothing becomes due meanwhile
+        yield issuer.start()
+
+
+@contextlib.contextmanager
+def failing(issuer, injection: str, *paths: Path):
+    """While it lasts, these system calls of the running issuer fail; with paths, only those on these files."""
+    only = [word for path in paths for word in ("-P", str(path))]
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(issuer.process.pid), *only, "-e", f"inject={injection}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        status = Path(f"/proc/{issuer.process.pid}/status")
+        poll(lambda: f"TracerPid:\t{tracer.pid}" in status.read_text(), seconds=10, every=0.05, what="strace")
+        time.sleep(0.3)  # until it holds every thread, not just the first
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(10)
+
+
+def test_after_a_failed_flush_of_the_database_itself_nothing_is_written_until_a_restart(prepared):
+    """The kernel forgets a failed flush: the next one says yes, though the pages never reached the disk."""
+    with served(prepared) as issuer:
+        with failing(issuer, "fdatasync,fsync:error=EIO", issuer.database):
+            issuer.cli("keys", "prepare", "--algorithm", "ES256")
+        assert harness.call(issuer.metrics_port, "GET", "/readyz").status == 503
+        assert issuer.cli("keys", "prepare", "--algorithm", "ES256").returncode == 1
+        assert issuer.get("/.well-known/jwks").status == 200
+        issuer.stop()
+        assert_starts(issuer)
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
+def test_a_sealing_key_that_could_not_get_its_name_is_not_lost_to_the_next_attempt(prepared, end):
+    """The draft is the only copy of the key that everything is sealed with, until it has the key's name."""
+    with served(prepared) as issuer:
+        with failing(issuer, "rename:error=EIO", sealing_key_file(issuer)):
+            assert issuer.cli("keys", "reseal").returncode == 1
+        with failing(issuer, "pwrite64:error=ENOSPC"):
+            assert issuer.cli("keys", "reseal").returncode == 1
+        issuer.kill() if end == "SIGKILL" else issuer.stop()
+        assert_starts(issuer)
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
+def test_a_sealing_key_whose_work_may_or_may_not_be_on_the_disk_is_not_lost_to_the_next_attempt(prepared, end):
+    with served(prepared) as issuer:
+        with failing(issuer, "fdatasync:error=EIO"):
+            assert issuer.cli("keys", "reseal").returncode == 1
+        assert issuer.cli("keys", "reseal").returncode == 1, "after a failed flush nothing may be written"
+        issuer.kill() if end == "SIGKILL" else issuer.stop()
+        assert_starts(issuer)
+
+
+# --- what the commands say and do directly on the file
+
+def test_a_rotation_on_the_file_says_what_it_changed(prepared):
+    with copied(prepared) as issuer:
+        done = issuer.cli("keys", "rotate", "--json")
+        assert done.returncode == 0
+        verbs = {change["transition"] for change in harness.strict_json(done.stdout)["changes"]}
+        assert {"activate", "prepare", "retire"} <= verbs, f"said {verbs}, did {Ring.of(issuer.store_directory).states}"
+
+
+@pytest.mark.parametrize("command", [("keys", "drill"), ("keys", "show"), ("keys", "tokens", "NONE"), ("backup", "FILE")],
+                         ids=lambda command: command[-2] if command[-1].isupper() else command[-1])
+def test_a_command_that_only_looks_changes_no_key(prepared, command):
+    with copied(prepared) as issuer:
+        words = [str(issuer.directory / "copy") if word == "FILE" else word for word in command]
+        assert issuer.cli(*words).returncode == 0
+        assert Ring.of(issuer.store_directory).version == prepared.ring.version
+
+
+@pytest.mark.parametrize("verb", ["revoke", "retire", "activate", "tokens"])
+def test_a_kid_that_begins_with_a_hyphen_is_a_kid(prepared, verb):
+    """One in 64 does, and whoever has to revoke it is in a hurry."""
+    with copied(prepared) as issuer:
+        done = issuer.cli("keys", verb, "-LSr4EFNoGlObn-QS69I4zqxiaCoWZ3rcHwpNszt2f8")
+        assert done.returncode in (0, 1) and "Usage" not in done.stderr, f"{done.returncode}: {done.stderr}"
+
+
 # --- the shim itself
 
 def test_the_points_are_all_there_are(prepared, shim):
@@ -305,7 +436,7 @@ def test_the_points_are_all_there_are(prepared, shim):
     calls = ("pwrite64", "fdatasync", "fsync", "ftruncate", "rename", "renameat", "unlink", "unlinkat")
     with copied(prepared) as issuer:
         record, trace = issuer.directory / "record", issuer.directory / "trace"
-        command = Scenario("reseal", ("keys", "reseal")).command(prepared, issuer)
+        command = RESEAL.command(prepared, issuer)
         done = run(["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={','.join(calls)}",
                     "-E", f"LD_PRELOAD={shim}", "-E", f"DISK_FAULT_RECORD={record}", *command],
                    harness.clean_environment())
