@@ -35,7 +35,7 @@ def schedule(*, interval: int = 1000, lead: int = 3, grace: int = 3602, lifetime
     }
 
 
-SHORT = schedule(interval=4, grace=6, lifetime=4)
+SHORT = schedule(interval=4, grace=10, lifetime=8)
 
 
 @dataclass
@@ -163,7 +163,7 @@ def prepare(issuers) -> Prepared:
     tokens = tokens_of_both(runner.register())
     rotate_once_known(issuer)
     tokens += tokens_of_both(runner.register())
-    for _ in range(5):
+    for _ in range(7):
         issuer.operator("keys", "prepare", "--algorithm", "RS256")
     issuer.stop()
     issuer.environment = SHORT
@@ -177,10 +177,12 @@ def prepare(issuers) -> Prepared:
     issuer.operator("backup", str(backup))
     standbys = [key["kid"] for key in issuer.keys()["keys"]
                 if key["state"] == "prepared" and key["algorithm"] == "RS256"]
-    revoked = standbys[-1]
+    revoked = standbys.pop()
     revoke(issuer, revoked)
+    for kid in standbys[4:]:
+        harness.run_cli("keys", "retire", "--storage", issuer.storage, "--", kid)
     issuer.stop()
-    time.sleep(7)  # until grace and interval are over; nobody else changes this store
+    time.sleep(11)  # until grace and interval are over; nobody else changes this store
     ring = Ring.of(issuer.store_directory)
     ring.assert_legal(standbys=1)
     retiring = set(ring.kids("retiring")) - live
@@ -188,7 +190,7 @@ def prepare(issuers) -> Prepared:
     prepared = Prepared(issuer, ring, tokens, retiring, revoked, ring.kids("prepared", algorithm="RS256")[0], backup,
                         Ring.of(issuer.directory, backup.name))
     assert len(prepared.live_kids) == 4
-    assert len(ring.kids("prepared", algorithm="RS256")) >= 3, issuer.output()
+    assert len(ring.kids("prepared", algorithm="RS256")) >= 3, ring.states
     return prepared
 
 
