@@ -34,6 +34,19 @@ def library() -> str:
     return str(found[0])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def leftovers_are_removed():
+    """What the library leaves in shared memory when its process ends by a signal."""
+    def names():
+        return {path for path in Path("/dev/shm").glob("*faketime_*_*") if path.name.rpartition("_")[2].isdigit()}
+
+    before = names()
+    yield
+    for path in names() - before:
+        if not Path("/proc", path.name.rpartition("_")[2]).exists():
+            path.unlink(missing_ok=True)
+
+
 class Clock:
     """The wall clock of the processes that run in its environment."""
 
