@@ -12,7 +12,7 @@ enum Entry {
             return StandardStreams.print(CommandTree.text(of: JobsworthCommand.self))
         }
         do {
-            var command = try JobsworthCommand.parseAsRoot()
+            var command = try JobsworthCommand.parseAsRoot(KeyIDArgument.protected(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

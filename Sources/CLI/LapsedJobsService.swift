@@ -13,7 +13,8 @@ struct LapsedJobsService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown { [jobs, clock] in
             while !Task.isCancelled {
-                if clock.trusts(.now) { _ = try? await jobs.endLapsedJobs(at: .now) }
+                let reading = ClockReading.now
+                if clock.trusts(reading) { _ = try? await jobs.endLapsedJobs(at: reading.wall) }
                 try? await Task.sleep(for: .seconds(1))
             }
         }

@@ -52,6 +52,7 @@ struct OpenedStore {
     static func open(_ place: Place, _ lock: StoreLock, _ store: SQLiteStore) async throws -> OpenedStore {
         // From here on keys lie open in memory.
         _ = jobsworth_forbid_inspection()
+        StoreRestoration.removeLeftovers(of: place.files)
         let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile)
         let sealer = ReplaceableKeySealer(try await sealingKey.sealer(of: store, initialise: place.initialise))
         let opened = OpenedStore(

@@ -64,8 +64,8 @@ struct OperatorConnection {
     }
 
     private func performDirectly(_ command: OperatorCommand) async throws -> JSONObject {
-        var logger = Logger(label: "jobsworth")
-        logger.logLevel = .critical
+        // The one line that says what failed is the command's own.
+        let logger = Logger(label: "jobsworth") { _ in SwiftLogNoOpLogHandler() }
         try files.prepareFolder()
         let lock = try StoreLock(files)
         defer { withExtendedLifetime(lock) {} }

@@ -34,6 +34,7 @@ final class RotationService: Service {
                 try? await Task.sleep(for: interval)
             }
         }
+        try? await custodian.keepClock(at: .now)
     }
 
     var failures: Int {

@@ -5,7 +5,7 @@ import JOSE
 /// The loop of a server, the cron command and an operator's request all come through here.
 package actor KeyCustodian {
     /// A reading of the clocks is stored at least this often.
-    private static let clockStorageInterval: Int64 = 3600
+    private static let clockStorageInterval: Int64 = 600
     private let store: any KeyStore
     private let rotation: KeyRotation
     private let opener: RingOpener
@@ -86,6 +86,12 @@ package actor KeyCustodian {
     /// The operator's word that the clock is right as it is.
     package func acceptClock(_ reading: ClockReading) async throws {
         clock.accept(reading)
+        try await store.setTrustedClock(reading)
+    }
+
+    /// Stores the clocks' reading, if it is trusted: so that drift which was accepted is known after a restart, too.
+    package func keepClock(at reading: ClockReading) async throws {
+        guard clock.trusts(reading) else { return }
         try await store.setTrustedClock(reading)
     }
 

@@ -98,7 +98,7 @@ extension ErrorResponse {
         case .fileNotWritten: conflict("the file cannot be written")
         case .sealingKeyNotReplaced:
             unavailable(
-                "the sealing key's file cannot be replaced; check its folder's permissions, nothing was changed"
+                "the sealing key's file cannot be replaced; check its folder's permissions, then try again"
             )
         }
     }

@@ -53,7 +53,9 @@ package struct RunnerPlane: Plane {
             return response(to: hold, at: route.errorRoute)
         }
         do {
-            return try await answer(request, route)
+            let answer = try await answer(request, route)
+            // The clock may have been moved since it was looked at: what was dated by it does not leave.
+            return hold().map { response(to: $0, at: route.errorRoute) } ?? answer
         } catch let fault as RequestFault {
             return ErrorResponse.response(to: fault)
         } catch let error as IssuanceError {

@@ -4,7 +4,7 @@ import Foundation
 enum DurableFile {
     /// Writes `bytes` as a new file that only its owner can read; a file of that name is replaced in one step.
     static func write(_ bytes: [UInt8], to path: String) throws {
-        let draft = path + ".draft"
+        let draft = draft(of: path)
         unlink(draft)
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreFileError.system(path, String(cString: strerror(errno))) }
@@ -15,6 +15,11 @@ enum DurableFile {
             throw StoreFileError.system(path, reason)
         }
         try move(draft, to: path)
+    }
+
+    /// Where a file is written before it has its name.
+    static func draft(of path: String) -> String {
+        path + ".draft"
     }
 
     static func move(_ draft: String, to path: String) throws {

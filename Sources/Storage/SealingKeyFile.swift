@@ -48,6 +48,7 @@ package struct SealingKeyFile: Sendable {
 
     package func removeDraft() {
         unlink(draft.path)
+        unlink(DurableFile.draft(of: draft.path))
     }
 
     private static func decoded(_ text: [UInt8]) -> [UInt8]? {

@@ -110,6 +110,11 @@ package struct StoreRestoration: Sendable {
         return count
     }
 
+    /// Removes what a restoration that was killed left behind; for the owner of the store.
+    package static func removeLeftovers(of files: StoreFiles) {
+        remove(files.database + ".restoring")
+    }
+
     private static func remove(_ draft: String) {
         for suffix in ["", "-wal", "-shm", "-journal"] { unlink(draft + suffix) }
     }
