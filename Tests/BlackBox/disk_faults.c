@@ -1,13 +1,12 @@
-// Preloaded into the product: counts the calls with which it changes files, in one order for all threads, and at the
-// one it is told to, kills the process or lets the call fail. (strace counts each thread apart, and so misses what a
-// second thread does first.)
+// Preloaded into the product: sees the calls with which it changes files, in one order for all threads, and at the one
+// it is told to, kills the process or lets the call fail. (strace counts each thread apart, and so misses what a second
+// thread does first.)
 //
-// DISK_FAULT_RECORD=FILE  each counted call is a line in FILE: number, name, path
-// DISK_FAULT_AT=N         the fault comes in the place of call N
-// DISK_FAULT_KIND         kill; tear (half of a write is done, then kill); or an errno: EIO fails that call alone,
-//                         ENOSPC that one and every later one that needs room
+// DISK_FAULT_RECORD=FILE          each such call is a line in FILE: its name and the file's, digits as one #
+// DISK_FAULT_AT="CALL NAME NTH"   the fault comes in the place of the nth such call on such a file
+// DISK_FAULT_KIND                 kill; tear (half of a write is done, then kill); or an errno: EIO fails that call
+//                                 alone, ENOSPC that one and every later one that needs room
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,20 +20,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static atomic_int calls;
+enum { MAXIMUM_FILES = 1024, MAXIMUM_NAME = 256 };
+
+static char names[MAXIMUM_FILES][MAXIMUM_NAME];
+static atomic_int matches;
+static atomic_int is_full;
 static int record = -1;
+static char fault_call[MAXIMUM_NAME], fault_name[MAXIMUM_NAME];
 static int fault_at;
 static const char *kind = "";
 
 __attribute__((constructor)) static void begin(void) {
     const char *file = getenv("DISK_FAULT_RECORD");
     if (file != NULL) {
-        int opened = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        int opened = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         // Far from the numbers that the product is given.
         record = fcntl(opened, F_DUPFD_CLOEXEC, 900);
-        close(opened);
+        syscall(SYS_close, opened);
     }
-    if (getenv("DISK_FAULT_AT") != NULL) fault_at = atoi(getenv("DISK_FAULT_AT"));
+    const char *at = getenv("DISK_FAULT_AT");
+    if (at != NULL && sscanf(at, "%255s %255s %d", fault_call, fault_name, &fault_at) != 3) abort();
     if (getenv("DISK_FAULT_KIND") != NULL) kind = getenv("DISK_FAULT_KIND");
 }
 
@@ -43,29 +48,42 @@ static void die(void) {
     for (;;) pause();
 }
 
-static void note(int number, const char *name, int descriptor, const char *path) {
-    char link[64], target[4096] = "", line[4300];
-    if (record < 0) return;
-    if (path == NULL) {
-        snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-        if (readlink(link, target, sizeof target - 1) < 0) snprintf(target, sizeof target, "?");
-        path = target;
+// The last part of a path, with each run of digits as one #: a file named after a process is the same in every run.
+static void shorten(const char *path, char *name) {
+    const char *last = strrchr(path, '/');
+    int length = 0;
+    for (const char *byte = last == NULL ? path : last + 1; *byte != 0 && length < MAXIMUM_NAME - 1; byte++) {
+        int is_digit = *byte >= '0' && *byte <= '9';
+        if (!is_digit) name[length++] = *byte;
+        else if (length == 0 || name[length - 1] != '#') name[length++] = '#';
     }
-    int length = snprintf(line, sizeof line, "%d %s %s\n", number, name, path);
-    syscall(SYS_write, record, line, length);
+    name[length] = 0;
 }
 
-// Whether the call is to fail with what errno then says. `takes_room` is whether a full disk can refuse it; `room`
-// says what a torn write still writes.
-static int faulty(const char *name, int descriptor, const char *path, int takes_room, int *tears) {
-    int number = atomic_fetch_add(&calls, 1) + 1;
-    note(number, name, descriptor, path);
-    if (fault_at == 0 || number < fault_at) return 0;
+// The process may not read its own /proc/self/fd, so names are kept from when files were opened.
+static int opened(int descriptor, const char *path) {
+    if (descriptor >= 0 && descriptor < MAXIMUM_FILES) shorten(path, names[descriptor]);
+    return descriptor;
+}
+
+// Whether the call is to fail with what errno then says. `takes_room` is whether a full disk can refuse it; `tears` is
+// set where half of a write is to be done before the end.
+static int faulty(const char *call, int descriptor, const char *path, int takes_room, int *tears) {
+    char name[MAXIMUM_NAME], line[2 * MAXIMUM_NAME];
+    if (path != NULL) shorten(path, name);
+    else snprintf(name, sizeof name, "%s", descriptor < MAXIMUM_FILES ? names[descriptor] : "?");
+    if (record >= 0) syscall(SYS_write, record, line, snprintf(line, sizeof line, "%s %s\n", call, name));
+    if (atomic_load(&is_full) && takes_room) {
+        errno = ENOSPC;
+        return 1;
+    }
+    if (fault_at == 0 || strcmp(call, fault_call) != 0 || strcmp(name, fault_name) != 0) return 0;
+    if (atomic_fetch_add(&matches, 1) + 1 != fault_at) return 0;
     if (strcmp(kind, "ENOSPC") == 0) {
+        atomic_store(&is_full, 1);
         errno = ENOSPC;
         return takes_room;
     }
-    if (number != fault_at) return 0;
     if (strcmp(kind, "EIO") == 0) {
         errno = EIO;
         return 1;
@@ -77,6 +95,18 @@ static int faulty(const char *name, int descriptor, const char *path, int takes_
     die();
     return 1;
 }
+
+#define OPEN(NAME)                                                                        \
+    int NAME(const char *path, int flags, ...) {                                          \
+        va_list rest;                                                                     \
+        va_start(rest, flags);                                                            \
+        int mode = flags & O_CREAT ? va_arg(rest, int) : 0;                               \
+        va_end(rest);                                                                     \
+        return opened(syscall(SYS_openat, AT_FDCWD, path, flags, mode), path);            \
+    }
+
+OPEN(open)
+OPEN(open64)
 
 // Pipes, sockets and the standard streams are nobody's disk.
 static int is_file(int descriptor) {

@@ -83,7 +83,7 @@ class Ring:
         for key in self.keys:
             kid = key["public"]["kid"]
             assert kid == thumbprint(key["public"])
-            assert ("sealed" in key) == (key["state"] in ("prepared", "active")), f"{kid} is {key['state']}: {list(key)}"
+            assert ("sealed" in key) == (key["state"] in ("prepared", "active")), f"{kid}: {key['state']}, {list(key)}"
             assert not harness.PRIVATE_JWK_MEMBERS & set(key["public"])
 
     def assert_follows(self, earlier: "Ring") -> None:
@@ -93,7 +93,7 @@ class Ring:
         for kid, state in earlier.states.items():
             now = self.states.get(kid, "retired" if state in ENDED else "gone")
             assert now != "gone", f"{kid} was {state} and is not there"
-            assert rank[now] >= rank[state] or (state, now) == ("revoked", "retired"), f"{kid} went from {state} to {now}"
+            assert rank[now] >= rank[state] or (state, now) == ("revoked", "retired"), f"{kid}: {state}, {now}"
 
 
 def ledger(issuer) -> set[str]:
@@ -221,11 +221,16 @@ def compiled_shim(directory: Path) -> Path:
 
 @dataclass(frozen=True)
 class Point:
-    """One call that changes a file, by its place in the order of all of them."""
+    """One call that changes a file."""
 
     number: int
     call: str
-    path: str
+    file: str
+    nth: int  # of its kind on this file: the counts of pages differ from run to run, so the number alone would miss
+
+    @property
+    def address(self) -> str:
+        return f"{self.call} {self.file} {self.nth}"
 
     @property
     def is_turning_point(self) -> bool:
@@ -233,9 +238,14 @@ class Point:
         return self.call in ("fsync", "fdatasync", "rename")
 
     def is_like(self, other: "Point") -> bool:
-        return (self.call, Path(self.path).name) == (other.call, Path(other.path).name)
+        return (self.call, self.file) == (other.call, other.file)
 
 
 def recorded(file: Path) -> list[Point]:
-    rows = [line.split(" ", 2) for line in file.read_text().splitlines()]
-    return sorted((Point(int(number), call, path) for number, call, path in rows), key=lambda point: point.number)
+    seen: dict[str, int] = {}
+    points = []
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        seen[line] = seen.get(line, 0) + 1
+        call, name = line.split(" ", 1)
+        points.append(Point(number, call, name, seen[line]))
+    return points

@@ -1,4 +1,4 @@
-"""Rotation and revocation on a disk that is full: a small file system of its own, a balloon, and the air let out again."""
+"""Rotation and revocation on a disk that is full: a small file system, a balloon, and the air let out again."""
 
 from __future__ import annotations
 
