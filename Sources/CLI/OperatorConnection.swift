@@ -67,6 +67,7 @@ struct OperatorConnection {
         // The one line that says what failed is the command's own.
         let logger = Logger(label: "jobsworth") { _ in SwiftLogNoOpLogHandler() }
         try files.prepareFolder()
+        try StoreSealingKey(files, configured: place.sealingKeyFile).refuseLostStore(false)
         let lock = try StoreLock(files)
         defer { withExtendedLifetime(lock) {} }
         let store = try SQLiteStore(path: files.database, logger: logger)

@@ -491,6 +491,10 @@ def test_a_revoked_key_stays_revoked_and_saying_it_twice_changes_nothing_more(ke
     victim = only(kept.keys(), "active", "ES256")
     answer = keys(kept, "revoke", victim)
     assert changes(answer)[0] == ("revoke", victim, "asked")
+    # The next standby counts as published from the next turn on.
+    if kept.is_running:
+        poll(lambda: all(row.get("published_at") for row in kept.keys()["keys"] if row["state"] == "prepared"),
+             seconds=20)
     ring, ledger = kept.keys(), ledger_file(kept).read_bytes()
     again = keys(kept, "revoke", victim)
     assert again["changes"] == []
@@ -758,11 +762,12 @@ def test_drill_rehearses_and_changes_nothing(kept):
     assert not ledger_file(kept).exists()
 
 
-@pytest.mark.parametrize("command", [("drill",), ("tokens", "A" * 43), ("reseal",)], ids=" ".join)
+@pytest.mark.parametrize("command", [("drill",), ("reseal",), ("tokens",)], ids=" ".join)
 def test_a_command_that_is_to_change_no_key_leaves_what_is_due_to_rotate(stopped, command):
     before = stopped.keys()
     age(stopped.database, 3600)
-    stopped.operator("keys", *command)
+    arguments = (only(before, "active", "RS256"),) if command == ("tokens",) else ()
+    stopped.operator("keys", *command, *arguments)
     after = stopped.keys()
     assert {kid: key(after, kid)["state"] for kid in kids(after)} == {
         kid: key(before, kid)["state"] for kid in kids(before)}
