@@ -54,7 +54,7 @@ struct IssuerProcess {
             logger: logger
         )
         let hold = hold(opened.clock, rotation)
-        let readiness = Readiness { store.isWritable && issuer.canSign && hold() == nil }
+        let readiness = Readiness { store.isWritable && issuer.canSign && hold(.now) == nil }
         let planes = PlaneSwitch(
             publicPlane: publicPlane,
             runnerPlane: runnerPlane(store, issuer, requestTokens, metrics, hold)
@@ -134,9 +134,9 @@ struct IssuerProcess {
         }
     }
 
-    private func hold(_ clock: ClockGuard, _ rotation: RotationService) -> @Sendable () -> IssuanceHold? {
-        {
-            if !clock.trusts(.now) { return .clockUncertain }
+    private func hold(_ clock: ClockGuard, _ rotation: RotationService) -> @Sendable (ClockReading) -> IssuanceHold? {
+        { reading in
+            if !clock.trusts(reading) { return .clockUncertain }
             return rotation.isStale ? .keysStale : nil
         }
     }
@@ -162,7 +162,7 @@ struct IssuerProcess {
         _ issuer: TokenIssuer,
         _ requestTokens: RequestTokenKey,
         _ metrics: ServerMetrics,
-        _ hold: @escaping @Sendable () -> IssuanceHold?
+        _ hold: @escaping @Sendable (ClockReading) -> IssuanceHold?
     ) -> RunnerPlane {
         RunnerPlane(
             url: configuration.runnerURL,

@@ -1,4 +1,5 @@
 package import JOSE
+package import Keys
 package import NIOHTTP1
 
 /// One whole request: its head within the limits, its body read to the end.
@@ -10,6 +11,8 @@ package struct PlaneRequest: Sendable {
     package let query: ByteString?
     package let headers: HTTPHeaders
     package let body: [UInt8]
+    /// When it was taken up: all that is dated for it has this date, though the clock may be moved meanwhile.
+    package private(set) var takenUpAt: NumericDate
 
     package init(head: HTTPRequestHead, body: [UInt8]) {
         let target = Array(head.uri.utf8)
@@ -19,5 +22,13 @@ package struct PlaneRequest: Sendable {
         query = mark.map { ByteString(target[($0 + 1)...]) }
         headers = head.headers
         self.body = body
+        takenUpAt = .now
+    }
+
+    /// The same request, taken up at an instant of a clock that was looked at.
+    func takenUp(at instant: NumericDate) -> PlaneRequest {
+        var request = self
+        request.takenUpAt = instant
+        return request
     }
 }

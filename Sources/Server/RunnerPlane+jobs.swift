@@ -9,7 +9,7 @@ extension RunnerPlane {
         let runner = try await authentication.runner(presenting: request.bearerToken())
         try request.requireMediaType("application/json")
         try request.refuseQuery()
-        let registered = try await registrar.register(request.body, by: runner, at: .now)
+        let registered = try await registrar.register(request.body, by: runner, at: request.takenUpAt)
         metrics.countRegistration()
         for named in registered.namedTokens { metrics.countToken(named.token.prepared.algorithm) }
         return .json(document(registered), status: registered.isNew ? .created : .ok)
@@ -19,7 +19,7 @@ extension RunnerPlane {
         let runner = try await authentication.runner(presenting: request.bearerToken())
         try request.requireMediaType("application/json")
         try request.refuseQuery()
-        let job = try await registrar.setFacts(request.body, of: id, by: runner, at: .now)
+        let job = try await registrar.setFacts(request.body, of: id, by: runner, at: request.takenUpAt)
         return .json(JSONObject([("id", .string(job.id.text)), ("job", .object(job.facts.document))]))
     }
 
@@ -27,7 +27,7 @@ extension RunnerPlane {
         let runner = try await authentication.runner(presenting: request.bearerToken())
         try request.requireEmptyBody()
         try request.refuseQuery()
-        let job = try await registrar.heartbeat(id, by: runner, at: .now)
+        let job = try await registrar.heartbeat(id, by: runner, at: request.takenUpAt)
         var answer = JSONObject([
             ("id", .string(job.id.text)), ("expires_at", .string(job.expiresAt.internetDate)),
         ])
@@ -47,7 +47,7 @@ extension RunnerPlane {
         } else {
             job = try await registrar.job(id, of: authentication.runner(presenting: token))
         }
-        try await registrar.end(job, at: .now)
+        try await registrar.end(job, at: request.takenUpAt)
         return .noContent
     }
 
@@ -55,7 +55,7 @@ extension RunnerPlane {
         let runner = try await authentication.runner(presenting: request.bearerToken())
         try request.requireEmptyBody()
         let job = try await registrar.job(reference: reference(), of: runner)
-        try await registrar.end(job, at: .now)
+        try await registrar.end(job, at: request.takenUpAt)
         return .noContent
     }
 

@@ -1,7 +1,7 @@
 package import Discovery
 package import Issuer
 import JOSE
-import Keys
+package import Keys
 package import Logging
 import NIOHTTP1
 
@@ -14,7 +14,7 @@ package struct RunnerPlane: Plane {
     let metrics: ServerMetrics
     /// What stands for `{issuer}` in the URLs of this plane.
     let url: IssuerIdentifier
-    private let hold: @Sendable () -> IssuanceHold?
+    private let hold: @Sendable (ClockReading) -> IssuanceHold?
     private let logger: Logger
 
     /// `hold` says why nothing may be registered, issued or ended now; nil where it may.
@@ -25,7 +25,7 @@ package struct RunnerPlane: Plane {
         authentication: CallerAuthentication,
         requestTokens: RequestTokenKey,
         metrics: ServerMetrics,
-        hold: @escaping @Sendable () -> IssuanceHold?,
+        hold: @escaping @Sendable (ClockReading) -> IssuanceHold?,
         logger: Logger
     ) {
         self.url = url
@@ -48,14 +48,14 @@ package struct RunnerPlane: Plane {
         guard request.path.hasPrefix(url.path),
             let route = RunnerRoute(ByteString(request.path.bytes.dropFirst(url.path.count)))
         else { return ErrorResponse.response(to: .pathNotFound) }
-        if let hold = hold() {
+        // One reading for the whole request: what is dated by it was looked at.
+        let reading = ClockReading.now
+        if let hold = hold(reading) {
             metrics.countUnavailable()
             return response(to: hold, at: route.errorRoute)
         }
         do {
-            let answer = try await answer(request, route)
-            // The clock may have been moved since it was looked at: what was dated by it does not leave.
-            return hold().map { response(to: $0, at: route.errorRoute) } ?? answer
+            return try await answer(request.takenUp(at: reading.wall), route)
         } catch let fault as RequestFault {
             return ErrorResponse.response(to: fault)
         } catch let error as IssuanceError {
