@@ -41,6 +41,11 @@ package actor KeyCustodian {
     /// A key that is served from this turn on is noted as published by the next: its lead begins later than it might,
     /// never earlier.
     package func turn(at reading: ClockReading) async throws -> RotationOutcome {
+        try await turn(at: reading, servedBefore: served)
+    }
+
+    /// Only what was served before `reading` was taken is noted as published then.
+    private func turn(at reading: ClockReading, servedBefore: Set<ByteString>) async throws -> RotationOutcome {
         let trusted = clock.trusts(reading)
         // What is revoked on a wrong clock must not date the ring to a time that never comes, or has long been.
         let now = clock.bestTime(at: reading)
@@ -50,8 +55,8 @@ package actor KeyCustodian {
             try take(state, at: now)
             return RotationOutcome(state: state, transitions: transitions, waits: Self.clockWaits)
         }
-        let outcome = try await change(at: reading.wall) { planner, state, served in
-            planner.plan(state, served: served, at: reading.wall).steps
+        let outcome = try await change(at: reading.wall) { planner, state in
+            planner.plan(state, served: servedBefore, at: reading.wall).steps
         }
         transitions += outcome.transitions
         try await storeClock(reading, afterChange: !outcome.transitions.isEmpty)
@@ -67,15 +72,15 @@ package actor KeyCustodian {
         let isRevocation = request.isRevocation
         guard trusted || isRevocation else { throw RotationRefusal.clockUncertain }
         let now = clock.bestTime(at: reading)
-        let ledger = ledger
-        let asked = try await change(at: now) { planner, state, _ in
+        let (ledger, servedBefore) = (ledger, served)
+        let asked = try await change(at: now) { planner, state in
             let steps = try planner.steps(for: request, state, at: now)
             // The ledger first: whatever happens then, the key does not come back.
             let kids = request.revokedKids(in: state.ring)
             if !kids.isEmpty { try ledger.add(Set(kids.map(Revocation.key)), at: now) }
             return steps
         }
-        let after = try await turn(at: reading)
+        let after = try await turn(at: reading, servedBefore: servedBefore)
         return RotationOutcome(
             state: after.state,
             transitions: asked.transitions + after.transitions,
@@ -99,12 +104,11 @@ package actor KeyCustodian {
 
     private func change(
         at now: NumericDate,
-        _ decide: @escaping @Sendable (RotationPlanner, RotationState, Set<ByteString>) throws -> [RotationStep]
+        _ decide: @escaping @Sendable (RotationPlanner, RotationState) throws -> [RotationStep]
     ) async throws -> RotationOutcome {
         let standard = standardRules
-        let served = served
         let outcome = try await rotation.change(at: now) { state in
-            try decide(RotationPlanner(rules: state.rules ?? standard), state, served)
+            try decide(RotationPlanner(rules: state.rules ?? standard), state)
         }
         try take(outcome.state, at: now)
         return outcome
@@ -148,7 +152,7 @@ package actor KeyCustodian {
             }
         )
         guard !revoked.isEmpty else { return [] }
-        return try await change(at: now) { planner, state, _ in
+        return try await change(at: now) { planner, state in
             let returned = state.ring.keys.filter { revoked.contains($0.kid) && $0.state != .revoked }.map(\.kid)
             return returned.isEmpty ? [] : try planner.revoking(Set(returned), state, because: .ledger)
         }.transitions

@@ -134,7 +134,11 @@ final class TransactionWriter: Sendable {
             return state.truncatesLog
         }
         guard isAsked else { return }
-        _ = try? connection.inDatabase { try $0.checkpoint(.truncate) }
+        do {
+            _ = try connection.inDatabase { try $0.checkpoint(.truncate) }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_IOERR {
+            note(error)
+        } catch {}
     }
 
     private func note(_ error: any Error) {

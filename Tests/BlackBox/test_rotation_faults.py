@@ -441,11 +441,12 @@ def test_a_rotation_on_the_file_says_what_it_changed(prepared):
         assert {"activate", "prepare", "retire"} <= verbs, f"said {verbs}, did {Ring.of(issuer.store_directory).states}"
 
 
-@pytest.mark.parametrize("command", [("keys", "drill"), ("keys", "show"), ("keys", "tokens", "NONE"), ("backup", "FILE")],
+@pytest.mark.parametrize("command", [("keys", "drill"), ("keys", "show"), ("keys", "tokens", "KID"), ("backup", "FILE")],
                          ids=lambda command: command[-2] if command[-1].isupper() else command[-1])
 def test_a_command_that_only_looks_changes_no_key(prepared, command):
     with copied(prepared) as issuer:
-        words = [str(issuer.directory / "copy") if word == "FILE" else word for word in command]
+        named = {"FILE": str(issuer.directory / "copy"), "KID": issuer.keys()["keys"][0]["kid"]}
+        words = [named.get(word, word) for word in command]
         assert issuer.cli(*words).returncode == 0
         assert Ring.of(issuer.store_directory).version == prepared.ring.version
 
