@@ -103,7 +103,8 @@ struct OpenedStore {
             ledger: ledger,
             clock: clock,
             standardRules: RotationRules(schedule: try RotationSchedule(maximumTokenLifetime: .seconds(86_400))),
-            use: use
+            use: use,
+            reading: { .now }
         )
     }
 

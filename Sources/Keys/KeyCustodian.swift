@@ -14,18 +14,21 @@ package actor KeyCustodian {
     private let standardRules: RotationRules
     /// Takes new keys into use; nil where this process serves nobody.
     private let use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)?
+    private let reading: (@Sendable () -> ClockReading)?
     private var usedVersion: Int64 = 0
     private var served: Set<ByteString> = []
     private var clockStoredAt: NumericDate?
 
-    /// `standardRules` hold where the store has none yet.
+    /// `standardRules` hold where the store has none yet; `reading` looks at the clocks anew once keys were made, which
+    /// takes time, so that a request's answer can say since when they are published.
     package init(
         store: any KeyStore,
         sealer: any KeySealer,
         ledger: any RevocationLedger,
         clock: ClockGuard,
         standardRules: RotationRules,
-        use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)? = nil
+        use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)? = nil,
+        reading: (@Sendable () -> ClockReading)? = nil
     ) {
         self.store = store
         opener = RingOpener(sealer: sealer)
@@ -34,6 +37,7 @@ package actor KeyCustodian {
         self.clock = clock
         self.standardRules = standardRules
         self.use = use
+        self.reading = reading
     }
 
     /// Does whatever is due, and nothing while the clock is in doubt; answers what was done and what waits.
@@ -81,10 +85,15 @@ package actor KeyCustodian {
             return steps
         }
         let after = try await turn(at: reading, servedBefore: servedBefore)
+        let transitions = asked.transitions + after.transitions
+        guard let later = self.reading, !transitions.isEmpty else {
+            return RotationOutcome(state: after.state, transitions: transitions, waits: after.waits)
+        }
+        let noted = try await turn(at: later())
         return RotationOutcome(
-            state: after.state,
-            transitions: asked.transitions + after.transitions,
-            waits: after.waits
+            state: noted.state,
+            transitions: transitions + noted.transitions,
+            waits: noted.waits
         )
     }
 
