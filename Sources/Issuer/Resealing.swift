@@ -11,6 +11,9 @@ package final class Resealing: Sendable {
     private let replacement: any SealingKeyReplacement
     /// Whether everything is sealed by a draft whose promotion failed: the next draft must not be written over it.
     private let isPromotionDue = Mutex(false)
+    /// Whether a commit failed of which nobody knows if it reached the disk: until a restart has looked, the draft may
+    /// be the only key that opens the store.
+    private let isDraftInDoubt = Mutex(false)
 
     package init(
         keys: any KeyStore,
@@ -26,6 +29,7 @@ package final class Resealing: Sendable {
 
     /// Answers how many secrets were sealed anew.
     package func perform(at now: NumericDate) async throws -> Int {
+        guard !isDraftInDoubt.withLock({ $0 }) else { throw Refusal(.sealingKeyNotReplaced) }
         if isPromotionDue.withLock({ $0 }) { try promote() }
         let next = try refusingUnwritable { try replacement.makeDraft() }
         while true {
@@ -36,6 +40,7 @@ package final class Resealing: Sendable {
                 let context = RequestTokenKey.sealingContext
                 return try next.seal(sealer.unseal(secret, context: context), context: context)
             }
+            isDraftInDoubt.withLock { $0 = true }
             let isDone = try await secrets.replaceSealed(
                 ring: resealed,
                 secrets: others,
@@ -43,6 +48,7 @@ package final class Resealing: Sendable {
                 expecting: ring.version,
                 at: now
             )
+            isDraftInDoubt.withLock { $0 = false }
             guard isDone else { continue }
             sealer.replace(with: next)
             isPromotionDue.withLock { $0 = true }

@@ -98,7 +98,7 @@ extension ErrorResponse {
         case .fileNotWritten: conflict("the file cannot be written")
         case .sealingKeyNotReplaced:
             unavailable(
-                "the sealing key's file cannot be replaced; check its folder's permissions, then try again"
+                "the sealing key was not replaced; check the disk and its folder's permissions, restart, then try again"
             )
         }
     }
