@@ -42,7 +42,12 @@ let package = Package(
         .target(name: "JOSE", dependencies: [crypto, cryptoExtras], swiftSettings: settings),
         .target(name: "Keys", dependencies: ["JOSE", crypto], swiftSettings: settings),
         .target(name: "Discovery", dependencies: ["JOSE", "Keys", crypto], swiftSettings: settings),
-        .target(name: "Issuer", dependencies: ["JOSE", "Keys", "Discovery", crypto], swiftSettings: settings),
+        .target(name: "Policy", dependencies: ["JOSE"], swiftSettings: settings),
+        .target(
+            name: "Issuer",
+            dependencies: ["JOSE", "Keys", "Discovery", "Policy", crypto],
+            swiftSettings: settings
+        ),
 
         // Edge: one outside thing each. They never import each other.
         .target(
@@ -73,7 +78,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Issuer", "Storage", "Server", "Publication", "CLinux", crypto, logging,
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "Storage", "Server", "Publication", "CLinux", crypto,
+                logging,
                 lifecycle, nioCore, nioPosix, nioHTTP1, asyncHTTPClient,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -104,19 +110,19 @@ let package = Package(
         ),
         .testTarget(
             name: "IssuerTests",
-            dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Issuer", crypto],
+            dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Policy", "Issuer", crypto],
             path: "Tests/Unit/Issuer",
             swiftSettings: settings
         ),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["TestSupport", "JOSE", "Keys", "Issuer", "Storage", crypto, logging],
+            dependencies: ["TestSupport", "JOSE", "Keys", "Policy", "Issuer", "Storage", crypto, logging],
             path: "Tests/Integration/Stores",
             swiftSettings: settings
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["JOSE", "Keys", "Issuer", "Server", nioHTTP1],
+            dependencies: ["JOSE", "Keys", "Policy", "Issuer", "Server", nioHTTP1],
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),

@@ -55,7 +55,7 @@ struct ConfigurationFile {
                 continue
             }
             for (setting, value) in entries {
-                guard let setting = setting.string, ["algorithm", "lifetime"].contains(setting),
+                guard let setting = setting.string, ["algorithm", "lifetime", "profile"].contains(setting),
                     let text = value.scalar?.string
                 else {
                     problems.append("\(path).\(setting.string ?? "?") is not a known key; check its spelling")

@@ -16,6 +16,8 @@ enum ConfigurationKey: String, CaseIterable {
     case maximumLifetime = "tokens.maximumLifetime"
     case subject = "tokens.subject"
     case forgeURL = "tokens.url"
+    case claims = "tokens.claims"
+    case policy = "policy.file"
     case rotationInterval = "keys.rotationInterval"
     case publicationLead = "keys.publicationLead"
     case gracePeriod = "keys.gracePeriod"
@@ -41,7 +43,8 @@ enum ConfigurationKey: String, CaseIterable {
         case .metrics: "JOBSWORTH_METRICS"
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .rotationInterval,
+        case .policy: "JOBSWORTH_POLICY"
+        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:
             nil

@@ -4,6 +4,7 @@ import Issuer
 import JOSE
 import Keys
 import Logging
+import Policy
 import Server
 import ServiceLifecycle
 import Storage
@@ -44,7 +45,8 @@ struct IssuerProcess {
 
     private func serve(_ opened: OpenedStore, keys: SigningKeys, requestTokens: RequestTokenKey) async throws {
         let store = opened.store
-        let issuer = tokenIssuer(store, keys)
+        let policy = try PolicyFile.configured(configuration)
+        let issuer = tokenIssuer(store, keys, policy?.current)
         let metrics = ServerMetrics()
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
@@ -68,7 +70,11 @@ struct IssuerProcess {
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
         ]
         let tls = try tlsIdentity()
-        services.append(HangupService(tls: tls))
+        let reloading = policy.map { file in
+            PolicyService(file: file, logger: logger) { [configuration] in issuer.use(TokenPlanner(configuration, $0)) }
+        }
+        services.append(HangupService(tls: tls, policy: reloading))
+        if let reloading { services.append(reloading) }
         if let tls { services.append(tls) }
         let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {
             var gauges = ServerMetrics.Gauges()
@@ -76,6 +82,7 @@ struct IssuerProcess {
             gauges.isClockTrusted = opened.clock.trusts(.now)
             gauges.keyRingVersion = Int(clamping: rotation.version)
             gauges.rotationFailures = rotation.failures
+            gauges.policyFailures = reloading?.failures ?? 0
             return gauges
         }
         services.append(Listeners(try listeners(planes, desk, metricsPlane, opened.lock, tls)))
@@ -106,15 +113,10 @@ struct IssuerProcess {
 
     // MARK: - Parts
 
-    private func tokenIssuer(_ store: SQLiteStore, _ keys: SigningKeys) -> TokenIssuer {
+    private func tokenIssuer(_ store: SQLiteStore, _ keys: SigningKeys, _ policy: PolicySet?) -> TokenIssuer {
         TokenIssuer(
-            rules: StandingRules(ownURLs: OwnURLs([configuration.issuer, configuration.runnerURL])),
-            profiles: configuration.profiles,
-            claims: TokenClaims(
-                issuer: configuration.issuer,
-                subjectForm: configuration.subjectForm,
-                forgeURL: configuration.forgeURL
-            ),
+            planner: TokenPlanner(configuration, policy),
+            claims: TokenClaims(issuer: configuration.issuer, forgeURL: configuration.forgeURL),
             auditLog: store,
             keys: keys
         )

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Issuer
 import JOSE
+import Policy
 
 struct JobEndCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

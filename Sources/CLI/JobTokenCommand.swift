@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Issuer
 import JOSE
+import Policy
 
 struct JobTokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

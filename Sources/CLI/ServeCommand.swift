@@ -26,6 +26,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The default algorithm: RS256 or ES256 (default: RS256).", valueName: "algorithm"))
     var algorithm: String?
 
+    @Option(help: ArgumentHelp("The policy: who may get which token; read again when it changes.", valueName: "file"))
+    var policy: String?
+
     @Option(help: ArgumentHelp("The TLS certificate chain, PEM; read again when it changes.", valueName: "file"))
     var tlsCertificate: String?
 
@@ -46,6 +49,7 @@ struct ServeCommand: AsyncParsableCommand {
         let options: [ConfigurationKey: String?] = [
             .issuer: issuer, .listen: listen, .runnerListen: runnerListen, .runnerURL: runnerURL,
             .algorithm: algorithm, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey, .metrics: metrics,
+            .policy: policy,
             .storage: store.storage, .admin: store.admin,
         ]
         var configuration = try ServeConfiguration(

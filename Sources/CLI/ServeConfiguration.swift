@@ -3,6 +3,7 @@ import Foundation
 import Issuer
 import JOSE
 import Keys
+import Policy
 import Server
 import Storage
 
@@ -18,7 +19,7 @@ struct ServeConfiguration {
     var files: StoreFiles
     var sealingKeyFile: String?
     var profiles: TokenProfiles
-    var subjectForm: SubjectForm
+    var policyFile: String?
     var forgeURL: ByteString?
     var rules: RotationRules
     var revocationLedger: String
@@ -37,7 +38,7 @@ struct ServeConfiguration {
         tls = reading.tls()
         sealingKeyFile = sources[.sealingKeyFile]
         profiles = reading.profiles()
-        subjectForm = reading.subjectForm()
+        policyFile = sources[.policy]
         forgeURL = sources[.forgeURL].map { ByteString($0) }
         let schedule = reading.schedule(for: profiles)
         guard reading.problems.isEmpty, let issuer, let files, let schedule else {
@@ -119,20 +120,55 @@ private struct ConfigurationReading {
         var byAudience: [ByteString: TokenProfile] = [:]
         for (audience, settings) in sources.file.audiences.sorted(by: { $0.key < $1.key }) {
             let path = "\(ConfigurationKey.audiences).\(audience)"
-            byAudience[ByteString(audience)] = TokenProfile(
-                algorithm: algorithm(settings["algorithm"], path + ".algorithm") ?? standard.algorithm,
-                lifetime: seconds(settings["lifetime"], path + ".lifetime") ?? standard.lifetime
-            )
+            byAudience[ByteString(audience)] = profile(settings, path, standard)
         }
         let maximum = seconds(sources[.maximumLifetime], ConfigurationKey.maximumLifetime.rawValue) ?? 3600
-        return TokenProfiles(standard: standard, byAudience: byAudience, maximumLifetime: maximum)
+        return TokenProfiles(
+            standard: standard,
+            byAudience: byAudience,
+            maximumLifetime: maximum,
+            subject: subjectForm(),
+            claims: claims()
+        )
     }
 
-    mutating func subjectForm() -> SubjectForm {
-        guard let text = sources[.subject] else { return .byName }
-        if let form = SubjectForm(rawValue: text) { return form }
-        problems.append("\(ConfigurationKey.subject.rawValue) must be default or immutable, and not \(text)")
-        return .byName
+    private mutating func profile(
+        _ settings: [String: String],
+        _ path: String,
+        _ standard: TokenProfile
+    ) -> TokenProfile {
+        let audience = settings["profile"].flatMap { AudienceProfile.named(ByteString($0)) }
+        if let name = settings["profile"], audience == nil {
+            let known = AudienceProfile.known.map(\.name.string).joined(separator: ", ")
+            problems.append("\(path).profile must be one of \(known), and not \(name)")
+        }
+        let asked = algorithm(settings["algorithm"], path + ".algorithm")
+        if let asked, let audience, !audience.algorithms.contains(asked) {
+            problems.append("\(path).algorithm: \(audience.name) does not verify \(asked.rawValue)")
+        }
+        return TokenProfile(
+            algorithm: asked ?? audience?.algorithm(preferred: standard.algorithm) ?? standard.algorithm,
+            lifetime: seconds(settings["lifetime"], path + ".lifetime") ?? standard.lifetime,
+            audience: audience
+        )
+    }
+
+    /// Nil for the form that goes with the claims.
+    private mutating func subjectForm() -> SubjectForm? {
+        guard let text = sources[.subject] else { return nil }
+        do throws(TemplateError) {
+            return try SubjectForm(ByteString(text))
+        } catch {
+            problems.append("\(ConfigurationKey.subject.rawValue) \(text) \(error.explanation)")
+            return nil
+        }
+    }
+
+    private mutating func claims() -> ClaimsProfile {
+        guard let text = sources[.claims] else { return .gitHub }
+        if let profile = ClaimsProfile(rawValue: text) { return profile }
+        problems.append("\(ConfigurationKey.claims.rawValue) must be github or gitlab, and not \(text)")
+        return .gitHub
     }
 
     /// Nil, with the inequality among the problems, where the schedule could break a verifier.

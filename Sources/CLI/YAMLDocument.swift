@@ -28,6 +28,16 @@ struct YAMLDocument {
         }
     }
 
+    /// The line of what stands at `path`, or of what it would stand in.
+    func line(of path: String) -> Int {
+        var path = path[...]
+        while true {
+            if let line = lines[String(path)] { return line }
+            guard let end = path.lastIndex(where: { $0 == "." || $0 == "[" }) else { return lines[""] ?? 1 }
+            path = path[..<end]
+        }
+    }
+
     /// Why a text is not one YAML document that can be read.
     struct Malformed: Error {
         let explanation: String

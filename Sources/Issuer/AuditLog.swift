@@ -5,9 +5,10 @@ package protocol AuditLog: Sendable {
     /// Commits the records of tokens that are about to leave, all or none.
     ///
     /// The transaction reads again that the job lives at `now` with the facts of `revision`, that its runner was not
-    /// revoked, and that the keys which signed are still active. Where that is not so, the records are committed as
-    /// refusals with the reason that is returned, and the tokens must be dropped.
-    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> RefusalReason?
+    /// revoked, that the keys which signed are still active, and that the rules which permit give the job another
+    /// token. Where that is not so, the records are committed as refusals with the reason that is returned, and the
+    /// tokens must be dropped.
+    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> CommitObstacle?
     /// Commits the record of something that releases nothing.
     func append(_ record: AuditRecord) async throws(StoreError)
     /// The records in order, oldest first, beginning after `sequence`.

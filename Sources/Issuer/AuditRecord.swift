@@ -46,6 +46,10 @@ package struct AuditRecord: Hashable, Sendable {
     package let jti: ByteString?
     package let kid: ByteString?
     package let expiresAt: NumericDate?
+    /// The policy's rules that decided.
+    package let rules: [ByteString]
+    /// What the transaction of this record counts; no part of the record itself.
+    package let uses: [GrantUse]
 
     package init(
         at: NumericDate,
@@ -59,7 +63,9 @@ package struct AuditRecord: Hashable, Sendable {
         audiences: [ByteString] = [],
         jti: ByteString? = nil,
         kid: ByteString? = nil,
-        expiresAt: NumericDate? = nil
+        expiresAt: NumericDate? = nil,
+        rules: [ByteString] = [],
+        uses: [GrantUse] = []
     ) {
         self.at = at
         self.operation = operation
@@ -73,6 +79,8 @@ package struct AuditRecord: Hashable, Sendable {
         self.jti = jti
         self.kid = kid
         self.expiresAt = expiresAt
+        self.rules = rules
+        self.uses = uses
     }
 
     /// The record as one JSON object of ASCII bytes: no value can break a line or pose as another member.
@@ -91,6 +99,8 @@ package struct AuditRecord: Hashable, Sendable {
         object["jti"] = jti.map { .string($0) }
         object["kid"] = kid.map { .string($0) }
         object["exp"] = expiresAt.map { .integer($0.secondsSinceEpoch) }
+        object["rule"] = rules.isEmpty ? nil : .array(rules.map { .string($0) })
+        if decision == .deny, RefusalReason(rawValue: reason.string)?.isAlarm == true { object["alarm"] = .bool(true) }
         return object
     }
 
@@ -105,7 +115,8 @@ package struct AuditRecord: Hashable, Sendable {
             job: job,
             repository: repository,
             subject: subject,
-            audiences: audiences
+            audiences: audiences,
+            rules: rules
         )
     }
 }

@@ -1,5 +1,6 @@
 package import JOSE
 package import Keys
+import Policy
 
 /// Finds out who presents a credential.
 package struct CallerAuthentication: Sendable {

@@ -1,4 +1,5 @@
 package import JOSE
+import Policy
 
 /// The name-value pairs of a query or a form body (`application/x-www-form-urlencoded`), in order.
 package struct FormParameters: Hashable, Sendable {

@@ -1,5 +1,6 @@
 package import JOSE
 package import Keys
+package import Policy
 
 /// One registered execution of CI work, as the store knows it.
 package struct Job: Hashable, Sendable {
@@ -67,6 +68,11 @@ package struct Job: Hashable, Sendable {
             return JobEnd(reason: .leaseLost, at: leaseExpiresAt)
         }
         return expiresAt <= now ? JobEnd(reason: .expired, at: expiresAt) : nil
+    }
+
+    /// The job as a policy sees it.
+    package func description(serviceConnection: ByteString? = nil) -> JobDescription {
+        facts.description(runner: runnerName, serviceConnection: serviceConnection)
     }
 
     package func changing(

@@ -1,4 +1,5 @@
 package import JOSE
+package import Policy
 
 /// What a runner stated of a job, each value checked by itself and against the others.
 ///
@@ -13,6 +14,17 @@ package struct JobFacts: Hashable, Sendable {
     /// The facts that are there, in the order of the claims.
     package var present: [(name: FactName, value: ByteString)] {
         FactName.allCases.compactMap { name in values[name].map { (name, $0) } }
+    }
+
+    /// The facts as a policy sees them.
+    package func description(runner: ByteString, serviceConnection: ByteString? = nil) -> JobDescription {
+        JobDescription(
+            facts: values,
+            runner: runner,
+            isPullRequest: isPullRequest,
+            isFork: isFork,
+            serviceConnection: serviceConnection
+        )
     }
 
     /// Reads the member `job` of a registration.

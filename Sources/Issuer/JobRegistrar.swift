@@ -1,5 +1,6 @@
 package import JOSE
 package import Keys
+import Policy
 
 /// Registers jobs, sets their late facts, keeps their leases and ends them, all for a runner that is known.
 package struct JobRegistrar: Sendable {
@@ -100,13 +101,9 @@ package struct JobRegistrar: Sendable {
             throw .refused(Refusal(.referenceConflict, "reference"))
         }
         guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
-        for _ in 0..<TokenIssuer.maximumAttempts {
-            let tokens = try issuer.namedTokens(of: job, at: now)
-            let isCommitted = tokens.isEmpty ? true : try await issuer.commit(tokens, of: job, at: now)
-            if isCommitted { return Registered(job: job, isNew: false, namedTokens: released(tokens, of: job)) }
-            await Task.yield()
-        }
-        throw .store(.unavailable)
+        let tokens = try Self.refusing { () throws(Refusal) in try issuer.namedTokens(of: job, at: now) }
+        let released = tokens.isEmpty ? [] : try await issuer.release(tokens, of: job, at: now)
+        return Registered(job: job, isNew: false, namedTokens: named(released, of: job))
     }
 
     private func registerNew(
@@ -117,12 +114,19 @@ package struct JobRegistrar: Sendable {
         var generator = SystemRandomNumberGenerator()
         let job = Job(id: .random(using: &generator), runner: runner, registration: registration, at: now)
         try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: job) }
-        for _ in 0..<TokenIssuer.maximumAttempts {
+        let prepared = try Self.refusing { () throws(Refusal) in
             let tokens = try issuer.namedTokens(of: job, at: now)
+            guard !GrantUse.areExceeded(tokens.flatMap(\.uses)) else { throw Refusal(.grantUsed, "id_tokens") }
+            return tokens
+        }
+        for _ in 0..<TokenIssuer.maximumAttempts {
+            let tokens = try issuer.sign(prepared)
             let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
             let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
             switch outcome {
-            case .registered: return Registered(job: job, isNew: true, namedTokens: released(tokens, of: job))
+            case .registered:
+                let released = tokens.map(ReleasedToken.init(recorded:))
+                return Registered(job: job, isNew: true, namedTokens: named(released, of: job))
             case .referenceTaken(let known): return try await repeated(known, registration, at: now)
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
@@ -133,9 +137,8 @@ package struct JobRegistrar: Sendable {
         throw .store(.unavailable)
     }
 
-    /// The named tokens, after their records were committed.
-    private func released(_ tokens: [SignedToken], of job: Job) -> [(name: ByteString, token: ReleasedToken)] {
-        Array(zip(job.registration.namedTokens.map(\.name), tokens.map(ReleasedToken.init(recorded:))))
+    private func named(_ tokens: [ReleasedToken], of job: Job) -> [(name: ByteString, token: ReleasedToken)] {
+        Array(zip(job.registration.namedTokens.map(\.name), tokens))
     }
 
     private func registrationRecord(of job: Job, at now: NumericDate) -> AuditRecord {

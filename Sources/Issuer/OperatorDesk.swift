@@ -1,6 +1,7 @@
 import Discovery
 package import JOSE
 package import Keys
+import Policy
 
 /// Does what operators say, on the stores, with an audit record of each change.
 package struct OperatorDesk: Sendable {

@@ -1,5 +1,6 @@
 package import Discovery
 import JOSE
+import Policy
 
 /// The URLs that are ours.
 ///

@@ -11,6 +11,11 @@ package struct PreparedToken: Sendable {
     package let audiences: Audiences
     package let expiresAt: NumericDate
     package let algorithm: SigningAlgorithm
+    /// The rules that permitted it.
+    let rules: [ByteString]
+    let uses: [GrantUse]
+    /// Whether it bears the claims of a token that was made before.
+    let isRepeat: Bool
     let payload: [UInt8]
 
     /// Only ``TokenIssuer`` prepares tokens.
@@ -18,12 +23,12 @@ package struct PreparedToken: Sendable {
         constant claims: JSONObject,
         subject: ByteString,
         audiences: Audiences,
-        profile: TokenProfile,
+        plan: TokenPlan,
         jti: ByteString,
         issuedAt: NumericDate,
         deadline: NumericDate
     ) throws(Refusal) {
-        let expiresAt = min(issuedAt.advanced(bySeconds: profile.lifetime), deadline)
+        let expiresAt = min(issuedAt.advanced(bySeconds: plan.lifetime), deadline)
         var claims = claims
         claims["aud"] = audiences.claim
         claims["exp"] = .integer(expiresAt.secondsSinceEpoch)
@@ -35,9 +40,33 @@ package struct PreparedToken: Sendable {
         self.subject = subject
         self.audiences = audiences
         self.expiresAt = expiresAt
-        self.algorithm = profile.algorithm
-        self.payload = claims.serialized
+        algorithm = plan.algorithm
+        let payload = claims.serialized
+        self.payload = payload
+        rules = plan.ruleNames
+        uses = plan.limits.map { limit in
+            GrantUse(rule: limit.rule, maximumTokens: limit.maximumTokens, audiences: audiences, claims: payload)
+        }
+        isRepeat = false
         guard Self.signedLength(payload: payload.count) <= Self.maximumLength else { throw Refusal(.tokenTooLarge) }
+    }
+
+    /// The same request answered again: `claims` are those of the token that was made for it before.
+    init(repeating claims: [UInt8], instead token: PreparedToken) throws(Refusal) {
+        guard case .object(let object)? = try? JSONReader.read(claims), let jti = object["jti"]?.stringValue,
+            let subject = object["sub"]?.stringValue, let expiresAt = object["exp"]?.integerValue
+        else { throw Refusal(.grantUsed) }
+        self.jti = jti
+        self.subject = subject
+        audiences = token.audiences
+        self.expiresAt = NumericDate(secondsSinceEpoch: expiresAt)
+        algorithm = token.algorithm
+        rules = token.rules
+        uses = token.uses.map { use in
+            GrantUse(rule: use.rule, maximumTokens: use.maximumTokens, audiences: token.audiences, claims: claims)
+        }
+        isRepeat = true
+        payload = claims
     }
 
     package func signed(with keys: SigningKeys) throws -> SignedToken {

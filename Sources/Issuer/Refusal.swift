@@ -1,4 +1,5 @@
 package import JOSE
+package import Policy
 
 /// Why a request was refused, and what part of it the reason is about.
 package struct Refusal: Error, Hashable, Sendable {

@@ -38,6 +38,16 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case audienceIsIssuer = "audience_is_issuer"
     case audienceProfilesDisagree = "audience_profiles_disagree"
 
+    // The policy.
+    case noRuleMatches = "no_rule_matches"
+    case deniedByRule = "denied_by_rule"
+    case environmentNotDeclared = "environment_not_declared"
+    case environmentRefNotAllowed = "environment_ref_not_allowed"
+    case factNeeded = "fact_needed"
+    case subjectUnavailable = "subject_unavailable"
+    case claimDemanded = "claim_demanded"
+    case grantUsed = "grant_used"
+
     // The caller.
     case credentialInvalid = "credential_invalid"
     case repositoryNotAllowed = "repository_not_allowed"
@@ -69,4 +79,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case ledgerUnusable = "ledger_unusable"
     case fileNotWritten = "file_not_written"
     case sealingKeyNotReplaced = "sealing_key_not_replaced"
+
+    /// Whether somebody should look at it: what was to happen once happened again.
+    package var isAlarm: Bool { self == .grantUsed }
 }

@@ -1,4 +1,5 @@
 package import JOSE
+package import Policy
 
 /// Which repositories a runner may speak for: `acme/widgets`, `acme/*`, `acme/*-service`.
 ///

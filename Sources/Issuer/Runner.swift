@@ -1,5 +1,6 @@
 package import JOSE
 package import Keys
+package import Policy
 
 /// Somebody who may register jobs, for the repositories that its patterns name and no others.
 package struct Runner: Hashable, Sendable {

@@ -1,5 +1,5 @@
-/// What holds for every token, with or without a policy: opt-in, nothing for forks, nothing for ourselves, and only
-/// the audiences that the registration names.
+/// What holds for every token, with or without a policy: opt-in, nothing for ourselves, and only the audiences that the
+/// registration names.
 package struct StandingRules: Sendable {
     private let ownURLs: OwnURLs
 
@@ -9,7 +9,6 @@ package struct StandingRules: Sendable {
 
     package func check(_ request: TokenRequest, for job: Job) throws(Refusal) {
         for audience in request.audiences.all where ownURLs.contains(audience) { throw Refusal(.audienceIsIssuer) }
-        if job.facts.isFork { throw Refusal(.fork) }
         guard request.origin == .requestToken else { return }
         guard job.registration.mayRequestTokens else { throw Refusal(.notOptedIn) }
         guard let allowed = job.registration.audiences else { return }

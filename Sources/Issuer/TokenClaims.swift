@@ -1,37 +1,72 @@
 package import Discovery
 package import JOSE
+import Policy
 
-/// The claims of a job's tokens: which there are, and the part of them that is the same in every token of one job.
+/// The claims of a job's tokens that do not change from one token of a form to the next.
 package struct TokenClaims: Sendable {
     private let issuer: ByteString
-    private let subjectForm: SubjectForm
     /// The forge that the repositories live on (`url`); Sigstore's certificates name it.
     private let forgeURL: ByteString?
+    private let forgeHost: ByteString?
 
-    package init(issuer: IssuerIdentifier, subjectForm: SubjectForm, forgeURL: ByteString?) {
+    package init(issuer: IssuerIdentifier, forgeURL: ByteString?) {
         self.issuer = issuer.value
-        self.subjectForm = subjectForm
         self.forgeURL = forgeURL
+        forgeHost = forgeURL.flatMap(URLOrigin.split).map { $0.origin.host }
     }
 
-    /// Every claim that a token can carry.
+    /// Every claim that a token can carry by itself.
     package static var supported: [ByteString] {
-        ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + FactName.allCases.map(\.claimName) + ["url"]
+        let facts = FactName.allCases.map(\.claimName)
+        return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + ["url"]
+            + GitLabClaims.names.filter { !facts.contains($0) } + [sessionTagsName]
     }
 
-    package func subject(of job: Job) throws(Refusal) -> ByteString {
-        try subjectForm.subject(of: job.facts)
+    static let sessionTagsName: ByteString = "https://aws.amazon.com/tags"
+
+    package func subject(of job: Job, _ form: TokenForm) throws(Refusal) -> ByteString {
+        do throws(Denial) {
+            return try form.subject.subject(of: job.description(), limit: form.maximumSubjectLength)
+        } catch {
+            throw Refusal(error)
+        }
     }
 
-    /// The claims that do not change from one token of the job to the next.
-    package func constant(for job: Job) throws(Refusal) -> JSONObject {
+    /// The claims of one form; every value is there once, and none is empty.
+    package func constant(for job: Job, _ form: TokenForm) throws(Refusal) -> JSONObject {
         var claims: [(ByteString, JSONValue)] = [
             ("iss", .string(issuer)),
-            ("sub", .string(try subject(of: job))),
+            ("sub", .string(try subject(of: job, form))),
             ("repo", .string(job.facts.repository.name)),
         ]
-        claims += job.facts.present.map { ($0.name.claimName, .string($0.value)) }
+        claims += named(job, form.claims).map { ($0, .string($1)) }
         if let forgeURL { claims.append(("url", .string(forgeURL))) }
-        return JSONObject(claims)
+        claims += try additional(job, form.additionalClaims).map { ($0, .string($1)) }
+        let object = JSONObject(claims)
+        if let missing = form.demandedClaims.first(where: { object[$0] == nil }) {
+            throw Refusal(.claimDemanded, missing)
+        }
+        return object
+    }
+
+    private func named(_ job: Job, _ profile: ClaimsProfile) -> [(ByteString, ByteString)] {
+        switch profile {
+        case .gitHub: job.facts.present.map { ($0.name.claimName, $0.value) }
+        case .gitLab:
+            GitLabClaims.claims(of: job.description(), jobID: job.id.text, forge: forgeHost)
+                + [("workflow", job.facts[.workflow] ?? "")]
+        }
+    }
+
+    private func additional(_ job: Job, _ templates: [ClaimTemplate]) throws(Refusal) -> [(ByteString, ByteString)] {
+        var claims: [(ByteString, ByteString)] = []
+        for template in templates {
+            do throws(Denial) {
+                claims.append((template.name, try template.value(for: job.description())))
+            } catch {
+                throw Refusal(error)
+            }
+        }
+        return claims
     }
 }

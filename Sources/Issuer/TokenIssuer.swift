@@ -1,24 +1,17 @@
 package import JOSE
 package import Keys
+import Policy
 private import Synchronization
 
 /// Turns a job and a request into a token that is signed, recorded and only then released.
 package final class TokenIssuer: Sendable {
-    private let rules: StandingRules
-    private let profiles: TokenProfiles
+    private let planner: Mutex<TokenPlanner>
     private let claims: TokenClaims
     private let auditLog: any AuditLog
     private let keys: Mutex<SigningKeys>
 
-    package init(
-        rules: StandingRules,
-        profiles: TokenProfiles,
-        claims: TokenClaims,
-        auditLog: any AuditLog,
-        keys: SigningKeys
-    ) {
-        self.rules = rules
-        self.profiles = profiles
+    package init(planner: TokenPlanner, claims: TokenClaims, auditLog: any AuditLog, keys: SigningKeys) {
+        self.planner = Mutex(planner)
         self.claims = claims
         self.auditLog = auditLog
         self.keys = Mutex(keys)
@@ -27,6 +20,11 @@ package final class TokenIssuer: Sendable {
     /// The keys that sign from now on.
     package func use(_ next: SigningKeys) {
         keys.withLock { $0 = next }
+    }
+
+    /// The policy that decides from now on.
+    package func use(_ next: TokenPlanner) {
+        planner.withLock { $0 = next }
     }
 
     /// Whether every algorithm can sign now: what readiness rests on.
@@ -46,18 +44,32 @@ package final class TokenIssuer: Sendable {
         for job: Job,
         at now: NumericDate
     ) async throws(IssuanceError) -> ReleasedToken {
-        for _ in 0..<Self.maximumAttempts {
-            let token: SignedToken
-            do throws(IssuanceError) {
-                token = try sign(request, for: job, at: now)
-            } catch {
-                if case .refused(let refusal) = error {
-                    await record(refusal, audiences: request.audiences.all.map(\.value), for: job, at: now)
-                }
-                throw error
+        let prepared: PreparedToken
+        do throws(Refusal) {
+            prepared = try prepare(request, for: job, at: now)
+        } catch {
+            await record(error, audiences: request.audiences.all.map(\.value), for: job, at: now)
+            throw .refused(error)
+        }
+        return try await release([prepared], of: job, at: now)[0]
+    }
+
+    /// Signs and records, and only then releases: all or none, in their order.
+    func release(
+        _ prepared: [PreparedToken],
+        of job: Job,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> [ReleasedToken] {
+        var prepared = prepared
+        for _ in 0..<(Self.maximumAttempts + prepared.count) {
+            let signed = try sign(prepared)
+            switch try await commit(signed, of: job, at: now) {
+            case nil: return signed.map(ReleasedToken.init(recorded:))
+            case .repeats(let index, let claims) where prepared.indices.contains(index):
+                prepared[index] = try repeating(claims, prepared[index])
+            // The next key signs again.
+            default: await Task.yield()
             }
-            if try await commit([token], of: job, at: now) { return ReleasedToken(recorded: token) }
-            await Task.yield()
         }
         throw .store(.unavailable)
     }
@@ -65,50 +77,55 @@ package final class TokenIssuer: Sendable {
     /// A key that stopped signing between signature and commit is a matter of moments: the next one signs again.
     static let maximumAttempts = 5
 
-    /// The named tokens of a job, signed and not yet recorded.
-    package func namedTokens(of job: Job, at now: NumericDate) throws(IssuanceError) -> [SignedToken] {
-        var tokens: [SignedToken] = []
+    /// The named tokens of a job, not yet signed.
+    package func namedTokens(of job: Job, at now: NumericDate) throws(Refusal) -> [PreparedToken] {
+        var tokens: [PreparedToken] = []
         for named in job.registration.namedTokens {
             let request = TokenRequest(audiences: named.audiences, lifetime: named.lifetime, origin: .namedToken)
-            do throws(IssuanceError) {
-                tokens.append(try sign(request, for: job, at: now))
+            do throws(Refusal) {
+                tokens.append(try prepare(request, for: job, at: now))
             } catch {
-                guard case .refused(let refusal) = error else { throw error }
-                throw .refused(Refusal(refusal.reason, "id_tokens." + named.name))
+                throw Refusal(error.reason, "id_tokens." + named.name)
             }
         }
         return tokens
     }
 
-    /// Checks what a token of the job would be, without making one: a job that could never have a token is refused
-    /// when it is registered.
+    /// Checks what a token of the job would be, without making one: a job that could never have a token, or none that
+    /// its relying parties take, is refused when it is registered.
     package func checkClaims(of job: Job) throws(Refusal) {
-        var generator = SystemRandomNumberGenerator()
-        let audience = try Audiences([ByteString(String(repeating: "a", count: 255))])
-        _ = try prepare(
-            TokenRequest(audiences: audience),
-            TokenProfile(algorithm: .RS256, lifetime: 1),
-            for: job,
-            at: job.registeredAt,
-            using: &generator
-        )
+        let planner = planner.withLock { $0 }
+        try planner.check(job)
+        let longest = try Audiences([ByteString(String(repeating: "a", count: 255))])
+        let usual = try planner.usualPlan(for: longest)
+        _ = try prepare(longest, usual, for: job, at: job.registeredAt)
+        for audience in job.registration.audiences ?? [] {
+            let request = TokenRequest(audiences: try Audiences([audience.value]))
+            // What is not permitted now may be permitted when it is asked for.
+            guard let plan = try? planner.plan(request, for: job) else { continue }
+            _ = try prepare(request.audiences, plan, for: job, at: job.registeredAt)
+        }
     }
 
-    /// Commits the records of signed tokens; throws where they must be dropped, answers false where they must be
-    /// signed again because their key stopped signing meanwhile.
-    func commit(_ tokens: [SignedToken], of job: Job, at now: NumericDate) async throws(IssuanceError) -> Bool {
-        let refusal: RefusalReason?
+    /// Commits the records of signed tokens; throws where they must be dropped, answers what is in the way where they
+    /// may be made again.
+    private func commit(
+        _ tokens: [SignedToken],
+        of job: Job,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> CommitObstacle? {
+        let obstacle: CommitObstacle?
         do throws(StoreError) {
-            refusal = try await auditLog.commit(permits(tokens, of: job, at: now), of: job, at: now)
+            obstacle = try await auditLog.commit(permits(tokens, of: job, at: now), of: job, at: now)
         } catch {
             throw .store(error)
         }
-        switch refusal {
-        case nil: return true
-        case .keyWithdrawn: return false
+        switch obstacle {
+        case nil, .repeats, .refused(.keyWithdrawn): return obstacle
+        case .refused(.grantUsed): throw .refused(Refusal(.grantUsed))
         // The caller may ask again: other facts will make the next one.
-        case .factsChanged: throw .store(.unavailable)
-        default: throw .unauthenticated
+        case .refused(.factsChanged): throw .store(.unavailable)
+        case .refused: throw .unauthenticated
         }
     }
 
@@ -119,7 +136,7 @@ package final class TokenIssuer: Sendable {
                 at: now,
                 operation: .token,
                 decision: .permit,
-                reason: "ok",
+                reason: token.prepared.isRepeat ? "repeat" : "ok",
                 runner: job.runnerName,
                 job: job.id,
                 repository: job.facts.repository.name,
@@ -127,40 +144,47 @@ package final class TokenIssuer: Sendable {
                 audiences: token.prepared.audiences.all.map(\.value),
                 jti: token.prepared.jti,
                 kid: token.kid,
-                expiresAt: token.prepared.expiresAt
+                expiresAt: token.prepared.expiresAt,
+                rules: token.prepared.rules,
+                uses: token.prepared.uses
             )
         }
     }
 
-    private func sign(_ request: TokenRequest, for job: Job, at now: NumericDate) throws(IssuanceError) -> SignedToken {
-        let prepared: PreparedToken
-        do throws(Refusal) {
-            try rules.check(request, for: job)
-            let profile = try profiles.profile(for: request.audiences, asked: request.lifetime)
-            var generator = SystemRandomNumberGenerator()
-            prepared = try prepare(request, profile, for: job, at: now, using: &generator)
-        } catch {
-            throw .refused(error)
-        }
+    func sign(_ prepared: [PreparedToken]) throws(IssuanceError) -> [SignedToken] {
+        let keys = keys.withLock { $0 }
         do {
-            return try prepared.signed(with: keys.withLock { $0 })
+            return try prepared.map { try $0.signed(with: keys) }
         } catch {
             throw .noSigningKey
         }
     }
 
+    private func repeating(_ claims: [UInt8], _ token: PreparedToken) throws(IssuanceError) -> PreparedToken {
+        do throws(Refusal) {
+            return try PreparedToken(repeating: claims, instead: token)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    private func prepare(_ request: TokenRequest, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
+        let plan = try planner.withLock { $0 }.plan(request, for: job)
+        return try prepare(request.audiences, plan, for: job, at: now)
+    }
+
     private func prepare(
-        _ request: TokenRequest,
-        _ profile: TokenProfile,
+        _ audiences: Audiences,
+        _ plan: TokenPlan,
         for job: Job,
-        at now: NumericDate,
-        using generator: inout some RandomNumberGenerator
+        at now: NumericDate
     ) throws(Refusal) -> PreparedToken {
-        try PreparedToken(
-            constant: claims.constant(for: job),
-            subject: claims.subject(of: job),
-            audiences: request.audiences,
-            profile: profile,
+        var generator = SystemRandomNumberGenerator()
+        return try PreparedToken(
+            constant: claims.constant(for: job, plan.form),
+            subject: claims.subject(of: job, plan.form),
+            audiences: audiences,
+            plan: plan,
             jti: Hexadecimal.random128Bits(using: &generator),
             issuedAt: now,
             deadline: job.expiresAt
@@ -179,7 +203,8 @@ package final class TokenIssuer: Sendable {
             runner: job.runnerName,
             job: job.id,
             repository: job.facts.repository.name,
-            audiences: audiences
+            audiences: audiences,
+            rules: refusal.reason == .deniedByRule ? [refusal.about] : []
         )
         try? await auditLog.append(record)
     }

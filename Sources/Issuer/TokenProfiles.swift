@@ -1,4 +1,5 @@
 package import JOSE
+package import Policy
 
 /// The profiles of an issuer: one default, and one each for the audiences that are configured.
 package struct TokenProfiles: Sendable {
@@ -6,11 +7,22 @@ package struct TokenProfiles: Sendable {
     private let byAudience: [ByteString: TokenProfile]
     /// The longest lifetime that a named token may ask for, in seconds.
     private let maximumLifetime: Int64
+    private let subject: SubjectForm?
+    private let claims: ClaimsProfile
 
-    package init(standard: TokenProfile, byAudience: [ByteString: TokenProfile] = [:], maximumLifetime: Int64 = 3600) {
+    /// `subject` is the default form; nil for that of `claims`.
+    package init(
+        standard: TokenProfile,
+        byAudience: [ByteString: TokenProfile] = [:],
+        maximumLifetime: Int64 = 3600,
+        subject: SubjectForm? = nil,
+        claims: ClaimsProfile = .gitHub
+    ) {
         self.standard = standard
         self.byAudience = byAudience
         self.maximumLifetime = maximumLifetime
+        self.subject = subject
+        self.claims = claims
     }
 
     /// The longest lifetime, in seconds, that any token of this issuer can have.
@@ -18,21 +30,38 @@ package struct TokenProfiles: Sendable {
         byAudience.values.map(\.lifetime).reduce(max(maximumLifetime, standard.lifetime), max)
     }
 
-    /// The profile for all of `audiences` together: one algorithm, the shortest lifetime.
-    ///
-    /// `asked` is the lifetime that a named token asks for; more than its audiences allow becomes what they allow.
-    package func profile(for audiences: Audiences, asked: Int64?) throws(Refusal) -> TokenProfile {
-        let profiles = audiences.all.map { byAudience[$0.value] ?? standard }
-        guard let first = profiles.first, profiles.allSatisfy({ $0.algorithm == first.algorithm }) else {
-            throw Refusal(.audienceProfilesDisagree)
-        }
-        let shortest = profiles.map(\.lifetime).min() ?? first.lifetime
-        return TokenProfile(algorithm: first.algorithm, lifetime: asked.map { min($0, longest(audiences)) } ?? shortest)
+    /// What one audience's tokens are made by: the rule's word first, then the configuration's, then what the relying
+    /// party is known to take.
+    func terms(for audience: Audience, _ grant: Grant?, _ chosen: AudienceProfile?) -> TokenTerms {
+        let configured = byAudience[audience.value]
+        let demands = chosen ?? configured?.audience
+        let known = demands ?? AudienceProfile.known(for: audience.value)
+        let preferred = configured?.algorithm ?? standard.algorithm
+        let claims = grant?.claims ?? demands?.claims ?? self.claims
+        // An audience that is configured has its own limit, any other the maximum.
+        let longest = grant?.maximumLifetime ?? configured?.lifetime ?? max(maximumLifetime, standard.lifetime)
+        let limit = min(longest, known?.maximumLifetime ?? longest)
+        return TokenTerms(
+            algorithm: grant?.algorithm ?? configured?.algorithm ?? known?.algorithm(preferred: preferred) ?? preferred,
+            lifetime: min((configured ?? standard).lifetime, limit),
+            longestLifetime: limit,
+            sharesTokens: demands?.sharesTokens ?? true,
+            form: TokenForm(
+                subject: grant?.subject ?? defaultSubject(claims),
+                maximumSubjectLength: known?.maximumSubjectLength ?? SubjectForm.maximumLength,
+                claims: claims,
+                additionalClaims: grant?.additionalClaims ?? [],
+                sessionTags: grant?.sessionTags ?? [],
+                demandedClaims: demands?.demandedClaims ?? []
+            )
+        )
     }
 
-    /// An audience that is configured has its own limit, any other the maximum.
-    private func longest(_ audiences: Audiences) -> Int64 {
-        let limits = audiences.all.map { byAudience[$0.value]?.lifetime ?? max(maximumLifetime, standard.lifetime) }
-        return limits.min() ?? standard.lifetime
+    private func defaultSubject(_ claims: ClaimsProfile) -> SubjectForm {
+        if claims == self.claims, let subject { return subject }
+        switch claims {
+        case .gitHub: return .byName
+        case .gitLab: return .gitLab
+        }
     }
 }

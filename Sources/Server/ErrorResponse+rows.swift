@@ -44,7 +44,7 @@ extension ErrorResponse {
                 "an audience is 1 to 255 printable ASCII characters without a space, given once"
             )
         case .audienceNotAllowed:
-            Row(.forbidden, "invalid_target", "the registration of this job does not name this audience")
+            Row(.forbidden, "invalid_target", "neither the registration of this job nor the policy names this audience")
         case .audienceIsIssuer: Row(.forbidden, "invalid_target", "no token is issued for the issuer itself")
         case .audienceProfilesDisagree:
             Row(
@@ -52,6 +52,20 @@ extension ErrorResponse {
                 "invalid_target",
                 "these audiences are configured with different algorithms; ask for each by itself"
             )
+        case .noRuleMatches:
+            Row(.forbidden, "access_denied", "no rule gives this audience to this job; see jobsworth policy explain")
+        case .deniedByRule: Row(.forbidden, "access_denied", "a rule of the policy denies this")
+        case .environmentNotDeclared:
+            Row(.forbidden, "access_denied", "the policy declares no such environment; add it under environments")
+        case .environmentRefNotAllowed:
+            Row(.forbidden, "access_denied", "the policy does not let this ref use this environment")
+        case .factNeeded: Row(.forbidden, "access_denied", "the policy's template needs this fact; state it of the job")
+        case .subjectUnavailable:
+            Row(.forbidden, "access_denied", "a merge request or a fork has no subject made of this fact")
+        case .claimDemanded:
+            Row(.forbidden, "invalid_target", "this relying party demands a claim that the job has no fact for")
+        case .grantUsed:
+            Row(.forbidden, "access_denied", "the job has had all tokens that the rule gives; this is on record")
         case .credentialInvalid: Row(.unauthorized, "invalid_token", "the credential is not known or no longer valid")
         case .repositoryNotAllowed:
             Row(.forbidden, "access_denied", "this runner may not speak for this repository; see jobsworth runner add")

@@ -20,6 +20,7 @@ package final class ServerMetrics: Sendable {
         package var isClockTrusted = true
         package var keyRingVersion = 0
         package var rotationFailures = 0
+        package var policyFailures = 0
 
         package init() {}
     }
@@ -72,6 +73,13 @@ package final class ServerMetrics: Sendable {
         }
         text.add("jobsworth_key_rotation_failures_total", "counter", "Turns of the rotation that failed.") {
             [("", gauges.rotationFailures)]
+        }
+        text.add("jobsworth_policy_failures_total", "counter", "Policy files that could not be taken over.") {
+            [("", gauges.policyFailures)]
+        }
+        text.add("jobsworth_alarms_total", "counter", "Refusals that somebody should look at, by reason.") {
+            RefusalReason.allCases.filter(\.isAlarm)
+                .map { ("reason=\"\($0.rawValue)\"", counts.refusals[$0] ?? 0) }
         }
         return text.lines
     }

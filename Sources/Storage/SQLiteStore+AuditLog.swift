@@ -10,11 +10,18 @@ extension SQLiteStore: AuditLog {
         _ permits: [AuditRecord],
         of job: Job,
         at now: NumericDate
-    ) async throws(StoreError) -> RefusalReason? {
+    ) async throws(StoreError) -> CommitObstacle? {
         let id = job.id
         let revision = job.revision
         return try await writer.write { [self] database in
-            let reason = try refusal(of: permits, job: id, revision: revision, at: now, in: database)
+            var reason = try refusal(of: permits, job: id, revision: revision, at: now, in: database)
+            if reason == nil {
+                switch try Self.countUses(permits, of: id, at: now, in: database) {
+                case .repeats(let index, let claims): return .repeats(index: index, claims: claims)
+                case .refused(let used): reason = used
+                case nil: break
+                }
+            }
             for permit in permits {
                 let sequence = try Self.append(reason.map(permit.denied) ?? permit, in: database)
                 if reason == nil { try Self.noteUse(permit, sequence, in: database) }
@@ -23,7 +30,7 @@ extension SQLiteStore: AuditLog {
                 try database.cachedStatement(sql: "UPDATE job SET has_token = 1 WHERE id = ? AND has_token = 0")
                     .execute(arguments: [Data(id.text.bytes)])
             }
-            return reason
+            return reason.map { .refused($0) }
         }
     }
 

@@ -3,6 +3,7 @@ import GRDB
 package import Issuer
 package import JOSE
 package import Keys
+import Policy
 import Synchronization
 
 extension SQLiteStore: JobStore {
@@ -24,6 +25,8 @@ extension SQLiteStore: JobStore {
                 return refusal
             }
             try job.insert(hasToken: permits.contains { $0.jti != nil }, in: database)
+            // A job that is new has used nothing yet; whether its named tokens are too many was seen before.
+            _ = try Self.countUses(permits, of: job.id, at: job.registeredAt, in: database)
             for permit in permits { try Self.noteUse(permit, Self.append(permit, in: database), in: database) }
             return .registered
         } committed: { [self] outcome in

@@ -3,6 +3,7 @@ import GRDB
 package import Issuer
 package import JOSE
 package import Keys
+import Policy
 
 extension SQLiteStore: RepositoryStore {
     package func pinnedRepositories() async throws(StoreError) -> [PinnedRepository] {

@@ -107,6 +107,21 @@ enum Schema {
                     """
             )
         }
+        migrator.registerMigration("4 grants") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE grant_use (
+                        sequence INTEGER PRIMARY KEY,
+                        job BLOB NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+                        rule BLOB NOT NULL,
+                        audiences BLOB NOT NULL,
+                        claims BLOB NOT NULL,
+                        used_at INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE INDEX grant_use_rule ON grant_use (job, rule);
+                    """
+            )
+        }
         return migrator
     }
 }

@@ -13,7 +13,7 @@ import Testing
         _ job: Job,
         kid: ByteString? = nil,
         at now: NumericDate = time(1001)
-    ) async throws -> RefusalReason? {
+    ) async throws -> CommitObstacle? {
         try await temporary.store.commit([TemporaryStore.permit(of: job, kid: kid)], of: job, at: now)
     }
 
@@ -36,7 +36,7 @@ import Testing
         let job = try await temporary.registered()
         try await temporary.store.end(job.id, at: time(1001))
         // The caller still holds the job as it was.
-        #expect(try await commit(temporary, job) == .jobEnded)
+        #expect(try await commit(temporary, job) == .refused(.jobEnded))
         let record = try #require(try await temporary.records().last)
         #expect(record["decision"] == "deny")
         #expect(record["reason"] == "job_ended")
@@ -48,15 +48,15 @@ import Testing
 
     @Test func `the token of a job that the store never saw is refused`() async throws {
         let temporary = try await TemporaryStore()
-        #expect(try await commit(temporary, temporary.job()) == .jobEnded)
+        #expect(try await commit(temporary, temporary.job()) == .refused(.jobEnded))
     }
 
     @Test func `time and lease are read again`() async throws {
         let temporary = try await TemporaryStore()
         let job = try await temporary.registered([("lease", .integer(60))])
         #expect(try await commit(temporary, job, at: time(1059)) == nil)
-        #expect(try await commit(temporary, job, at: time(1060)) == .jobEnded)
-        #expect(try await commit(temporary, job, at: time(4600)) == .jobEnded)
+        #expect(try await commit(temporary, job, at: time(1060)) == .refused(.jobEnded))
+        #expect(try await commit(temporary, job, at: time(4600)) == .refused(.jobEnded))
         // By the stored lease, not by that of the job in the caller's hand.
         #expect(try await temporary.store.extendLease(of: job.id, to: time(1100), at: time(1050)) == nil)
         #expect(try await commit(temporary, job, at: time(1060)) == nil)
@@ -70,7 +70,7 @@ import Testing
         let job = try await temporary.registered()
         _ = try await temporary.store.revokeRunner(named: "builder", at: time(1001))
         // Revoking ended the job.
-        #expect(try await commit(temporary, job) == .jobEnded)
+        #expect(try await commit(temporary, job) == .refused(.jobEnded))
         #expect(try await temporary.lastRecords(1) == ["token deny job_ended"])
     }
 
@@ -83,9 +83,9 @@ import Testing
         let job = try await temporary.registered()
         #expect(try await commit(temporary, job, kid: first) == nil)
         // A standby does not sign yet.
-        #expect(try await commit(temporary, job, kid: second) == .keyWithdrawn)
+        #expect(try await commit(temporary, job, kid: second) == .refused(.keyWithdrawn))
         #expect(try await store.replaceKeyRing(with: ring.activating(second, at: time(1001)), expecting: ring.version))
-        #expect(try await commit(temporary, job, kid: first) == .keyWithdrawn)
+        #expect(try await commit(temporary, job, kid: first) == .refused(.keyWithdrawn))
         #expect(try await commit(temporary, job, kid: second) == nil)
         #expect(try await temporary.lastRecords(2) == ["token deny key_withdrawn", "token permit ok"])
         // At registration, too.
@@ -100,7 +100,7 @@ import Testing
         let job = try await temporary.registered()
         let facts = try job.facts.adding(JSONObject([("sha", "0f")]))
         #expect(try await temporary.store.setFacts(facts, of: job, at: time(1001)) == nil)
-        #expect(try await commit(temporary, job) == .factsChanged)
+        #expect(try await commit(temporary, job) == .refused(.factsChanged))
         #expect(try await temporary.lastRecords(1) == ["token deny facts_changed"])
         let current = try #require(try await temporary.store.job(job.id))
         #expect(try await commit(temporary, current) == nil)
@@ -115,7 +115,7 @@ import Testing
             TemporaryStore.permit(of: job, kid: try TestKeys.key(0).kid, jti: "j1"),
             TemporaryStore.permit(of: job, kid: "withdrawn", jti: "j2"),
         ]
-        #expect(try await temporary.store.commit(permits, of: job, at: time(1001)) == .keyWithdrawn)
+        #expect(try await temporary.store.commit(permits, of: job, at: time(1001)) == .refused(.keyWithdrawn))
         #expect(try await temporary.lastRecords(2) == ["token deny key_withdrawn", "token deny key_withdrawn"])
     }
 

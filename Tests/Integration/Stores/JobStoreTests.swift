@@ -3,6 +3,7 @@
 import Issuer
 import JOSE
 import Keys
+import Policy
 import Storage
 import Testing
 
@@ -119,7 +120,7 @@ import Testing
         let temporary = try await TemporaryStore()
         let job = try await temporary.registered()
         let permit = TemporaryStore.permit(of: job, kid: "withdrawn")
-        #expect(try await temporary.store.commit([permit], of: job, at: time(1001)) == .keyWithdrawn)
+        #expect(try await temporary.store.commit([permit], of: job, at: time(1001)) == .refused(.keyWithdrawn))
         #expect(try await temporary.store.setFacts(facts(job, "sha", "0f"), of: job, at: time(1002)) == nil)
     }
 

@@ -71,7 +71,7 @@ import Testing
         let ended = try await temporary.registered()
         try await store.end(ended.id, at: time(1001))
         let late = TemporaryStore.permit(of: ended, kid: try kid(0))
-        #expect(try await store.commit([late], of: ended, at: time(1002)) == .jobEnded)
+        #expect(try await store.commit([late], of: ended, at: time(1002)) == .refused(.jobEnded))
         #expect(try await store.rotationState().tokensExpireBy.isEmpty)
         let job = try temporary.job()
         let permit = TemporaryStore.permit(of: job, kid: try kid(0))

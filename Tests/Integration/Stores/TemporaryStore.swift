@@ -5,6 +5,7 @@ import Issuer
 import JOSE
 import Keys
 import Logging
+import Policy
 import Storage
 
 final class TemporaryFolder: Sendable {

@@ -2,6 +2,7 @@
 
 import Issuer
 import JOSE
+import Policy
 import TestSupport
 import Testing
 

@@ -117,11 +117,12 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
 
     // MARK: Audit
 
-    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> RefusalReason? {
+    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> CommitObstacle?
+    {
         try working { state in
             let reason = state.refusal
             state.records += permits.map { record in reason.map(record.denied) ?? record }
-            return reason
+            return reason.map { .refused($0) }
         }
     }
 

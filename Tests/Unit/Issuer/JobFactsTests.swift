@@ -2,6 +2,7 @@
 
 import Issuer
 import JOSE
+import Policy
 import Testing
 
 @Suite struct JobFactsTests {

@@ -3,6 +3,7 @@
 import Issuer
 import JOSE
 import Keys
+import Policy
 import Testing
 
 @Suite struct JobRegistrarTests {

@@ -4,6 +4,7 @@ import Discovery
 import Issuer
 import JOSE
 import Keys
+import Policy
 
 func time(_ seconds: Int64) -> NumericDate {
     NumericDate(secondsSinceEpoch: seconds)
@@ -85,15 +86,20 @@ enum Samples {
 
     static func tokenIssuer(
         _ store: InMemoryStore,
-        form: SubjectForm = .byName,
-        profiles: TokenProfiles = TokenProfiles(standard: TokenProfile(algorithm: .ES256, lifetime: 300)),
+        form: SubjectForm? = nil,
+        profiles: TokenProfiles? = nil,
+        policy: PolicySet? = nil,
         forgeURL: ByteString? = nil
     ) throws -> TokenIssuer {
         let identifier = try issuer.get()
         return TokenIssuer(
-            rules: StandingRules(ownURLs: OwnURLs([identifier])),
-            profiles: profiles,
-            claims: TokenClaims(issuer: identifier, subjectForm: form, forgeURL: forgeURL),
+            planner: TokenPlanner(
+                rules: StandingRules(ownURLs: OwnURLs([identifier])),
+                profiles: profiles
+                    ?? TokenProfiles(standard: TokenProfile(algorithm: .ES256, lifetime: 300), subject: form),
+                policy: policy
+            ),
+            claims: TokenClaims(issuer: identifier, forgeURL: forgeURL),
             auditLog: store,
             keys: try keys.get()
         )
@@ -108,5 +114,12 @@ extension JSONObject {
     /// `{name: value}`.
     init(_ name: ByteString, _ value: JSONValue) {
         self.init([(name, value)])
+    }
+}
+
+extension JobFacts {
+    /// The facts as a policy sees them, of some runner.
+    var description: JobDescription {
+        description(runner: "builder")
     }
 }

@@ -38,7 +38,7 @@ package enum PercentEncoding {
     }
 
     /// As far as it can be decoded: a `%` without two digits stays.
-    static func decodedLeniently(_ text: ArraySlice<UInt8>) -> [UInt8] {
+    package static func decodedLeniently(_ text: ArraySlice<UInt8>) -> [UInt8] {
         var decoded: [UInt8] = []
         var rest = text
         while let byte = rest.popFirst() {

@@ -1,6 +1,6 @@
 extension Duration {
     /// Whole seconds, or a whole number with its unit: `90`, `90s`, `15m`, `24h`, `30d`; from one second to ten years.
-    init?(configured text: String) {
+    package init?(configured text: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text : String(text.dropLast())

@@ -1,0 +1,65 @@
+import JOSE
+package import Policy
+
+/// Decides whether a token may be made, and how: the standing rules, then the policy where there is one, then what the
+/// relying parties demand.
+package struct TokenPlanner: Sendable {
+    private let rules: StandingRules
+    private let profiles: TokenProfiles
+    private let policy: PolicySet?
+
+    package init(rules: StandingRules, profiles: TokenProfiles, policy: PolicySet? = nil) {
+        self.rules = rules
+        self.profiles = profiles
+        self.policy = policy
+    }
+
+    package func plan(_ request: TokenRequest, for job: Job) throws(Refusal) -> TokenPlan {
+        try rules.check(request, for: job)
+        let grants = try grants(request, job)
+        var terms: [TokenTerms] = []
+        for (index, audience) in request.audiences.all.enumerated() {
+            let grant = index < grants.count ? grants[index] : nil
+            terms.append(profiles.terms(for: audience, grant, policy?.profiles[audience.value]))
+        }
+        let joined = try TokenTerms.joined(terms)
+        return TokenPlan(
+            algorithm: joined.algorithm,
+            lifetime: joined.lifetime(asked: request.lifetime),
+            form: joined.form,
+            grants: grants
+        )
+    }
+
+    /// The plan of an audience that nobody said anything of.
+    func usualPlan(for audiences: Audiences) throws(Refusal) -> TokenPlan {
+        let terms = try TokenTerms.joined(audiences.all.map { profiles.terms(for: $0, nil, nil) })
+        return TokenPlan(algorithm: terms.algorithm, lifetime: terms.lifetime, form: terms.form)
+    }
+
+    /// Whether the job may be registered at all, as far as the policy says.
+    package func check(_ job: Job) throws(Refusal) {
+        do throws(Denial) {
+            _ = try policy?.environment(of: job.description())
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    /// One for each audience; none without a policy, which has nothing for forks.
+    private func grants(_ request: TokenRequest, _ job: Job) throws(Refusal) -> [Grant] {
+        guard let policy else {
+            guard !job.facts.isFork else { throw Refusal(.fork) }
+            return []
+        }
+        let description = job.description(serviceConnection: request.serviceConnection)
+        var grants: [Grant] = []
+        for audience in request.audiences.all {
+            switch policy.decision(on: audience.value, for: description) {
+            case .permit(let grant): grants.append(grant)
+            case .deny(let denial): throw Refusal(denial)
+            }
+        }
+        return grants
+    }
+}

@@ -1,0 +1,87 @@
+package import JOSE
+
+/// How the subject (`sub`) of a job is written: locally unique, never reassigned, at most 255 ASCII bytes (OpenID
+/// Connect Core §2).
+///
+/// ```abnf
+/// subject   = "repo:" repo ":" ( "environment:" value / "pull_request" / "ref:" value )
+///           / "project_path:" value ":" ( "pull_request" / "ref_type:" value ":ref:" value )   ; gitlab
+///           / word ":" ...                     ; a template's, with a word of its own
+/// repo      = value                              ; default
+///           / value "@" id "/" value "@" id      ; immutable
+/// id        = 1*( ALPHA / DIGIT / "_" / "-" )
+/// value     = 1*( VCHAR-but-%-and-: / "%" 2HEXDIG )
+/// ```
+package enum SubjectForm: Hashable, Sendable {
+    /// `repo:acme/widgets:ref:refs/heads/main`
+    case byName
+    /// `repo:acme@7/widgets@42:ref:refs/heads/main`: a name that is given to another repository gets another subject.
+    case immutable
+    /// `project_path:acme/widgets:ref_type:branch:ref:main`
+    case gitLab
+    case template(SubjectTemplate)
+
+    package static let maximumLength = 255
+    static let builtInFirstWords: Set<ByteString> = ["repo", "project_path"]
+
+    /// Reads `default`, `immutable`, `gitlab` or a template.
+    package init(_ text: ByteString) throws(TemplateError) {
+        switch text {
+        case "default": self = .byName
+        case "immutable": self = .immutable
+        case "gitlab": self = .gitLab
+        default: self = .template(try SubjectTemplate(text))
+        }
+    }
+
+    /// The subject, of at most `limit` bytes.
+    package func subject(of job: JobDescription, limit: Int = maximumLength) throws(Denial) -> ByteString {
+        let subject =
+            switch self {
+            case .byName: "repo:" + Template.escaped(job.repository.name) + ":" + context(job)
+            case .immutable: try "repo:" + immutableRepository(job) + ":" + context(job)
+            case .gitLab: try gitLabSubject(job)
+            case .template(let template): try template.subject(of: job)
+            }
+        guard subject.count <= min(limit, Self.maximumLength) else { throw .subjectTooLong }
+        return subject
+    }
+
+    private func immutableRepository(_ job: JobDescription) throws(Denial) -> ByteString {
+        let owner = PercentEncoding.encode(job.repository.owner, reserved: Self.structural)
+        let path = PercentEncoding.encode(job.repository.path, reserved: Self.structural)
+        return try owner + "@" + id(.repositoryOwnerID, job) + "/" + path + "@" + id(.repositoryID, job)
+    }
+
+    /// A fork has neither the subject of an environment nor that of a ref.
+    private func context(_ job: JobDescription) -> ByteString {
+        if let environment = job[.environment], !job.isFork { return "environment:" + Template.escaped(environment) }
+        if job.isPullRequest || job.isFork { return "pull_request" }
+        return "ref:" + Template.escaped(job[.ref] ?? "")
+    }
+
+    private func gitLabSubject(_ job: JobDescription) throws(Denial) -> ByteString {
+        let project = "project_path:" + Template.escaped(job.repository.name)
+        if job.isPullRequest || job.isFork { return project + ":pull_request" }
+        guard let ref = GitLabClaims.ref(of: job) else { throw .attributeMissing(.fact(.ref)) }
+        return project + ":ref_type:" + Template.escaped(ref.type) + ":ref:" + Template.escaped(ref.name)
+    }
+
+    private func id(_ name: FactName, _ job: JobDescription) throws(Denial) -> ByteString {
+        guard let id = job[name], !id.isEmpty, id.bytes.allSatisfy(\.isIDByte) else { throw .idMissing(name) }
+        return id
+    }
+
+    private static let structural = Array(":@/".utf8)
+}
+
+extension UInt8 {
+    fileprivate var isIDByte: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,44 @@
+package import JOSE
+
+/// A subject of an operator's own making: `deploy:{{repository_id}}:{{environment}}`.
+///
+/// Different values never render alike, and no other form of subject begins with its first word.
+package struct SubjectTemplate: Hashable, Sendable {
+    private let template: Template
+
+    package init(_ text: ByteString) throws(TemplateError) {
+        template = try Template(text)
+        guard template.attributes.contains(.fact(.repository)) || template.attributes.contains(.fact(.repositoryID))
+        else { throw .repositoryMissing }
+        guard let word = Self.firstWord(template) else { throw .firstSegmentMissing }
+        guard !SubjectForm.builtInFirstWords.contains(word) else { throw .firstSegmentTaken(word) }
+        firstWord = word
+    }
+
+    package var text: ByteString { template.text }
+
+    /// What stands before the first `:`.
+    package let firstWord: ByteString
+
+    /// The length with values of one byte each.
+    var shortestLength: Int {
+        template.parts.reduce(0) { length, part in
+            if case .literal(let literal) = part { length + literal.count } else { length + 1 }
+        }
+    }
+
+    /// A merge request never has the ref in its subject, a fork neither that nor an environment.
+    func subject(of job: JobDescription) throws(Denial) -> ByteString {
+        for attribute in template.attributes {
+            if attribute == .fact(.ref) && (job.isPullRequest || job.isFork) { throw .subjectUnavailable(attribute) }
+            if attribute == .fact(.environment) && job.isFork { throw .subjectUnavailable(attribute) }
+        }
+        return try template.rendered(for: job, Template.escaped)
+    }
+
+    private static func firstWord(_ template: Template) -> ByteString? {
+        guard case .literal(let literal)? = template.parts.first else { return nil }
+        let word = literal.bytes.prefix { $0 != UInt8(ascii: ":") }
+        return word.isEmpty || word.count == literal.bytes.count ? nil : ByteString(word)
+    }
+}
