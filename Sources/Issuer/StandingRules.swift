@@ -10,6 +10,8 @@ package struct StandingRules: Sendable {
     package func check(_ request: TokenRequest, for job: Job) throws(Refusal) {
         for audience in request.audiences.all where ownURLs.contains(audience) { throw Refusal(.audienceIsIssuer) }
         if job.facts.isFork { throw Refusal(.fork) }
+        // The subject is what relying parties trust: only a policy may let a caller choose it.
+        if let claim = request.subjectClaim { throw Refusal(.subjectClaimNotAllowed, claim.claimName) }
         guard request.origin == .requestToken else { return }
         guard job.registration.mayRequestTokens else { throw Refusal(.notOptedIn) }
         guard let allowed = job.registration.audiences else { return }

@@ -16,7 +16,8 @@ package struct TokenClaims: Sendable {
 
     /// Every claim that a token can carry.
     package static var supported: [ByteString] {
-        ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + FactName.allCases.map(\.claimName) + ["url"]
+        ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + FactName.allCases.map(\.claimName)
+            + ["url", SessionTags.claimName]
     }
 
     package func subject(of job: Job) throws(Refusal) -> ByteString {

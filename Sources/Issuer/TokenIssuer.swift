@@ -157,7 +157,7 @@ package final class TokenIssuer: Sendable {
         using generator: inout some RandomNumberGenerator
     ) throws(Refusal) -> PreparedToken {
         try PreparedToken(
-            constant: claims.constant(for: job),
+            constant: request.claims(with: claims.constant(for: job), of: job),
             subject: claims.subject(of: job),
             audiences: request.audiences,
             profile: profile,

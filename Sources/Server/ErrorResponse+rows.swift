@@ -52,6 +52,20 @@ extension ErrorResponse {
                 "invalid_target",
                 "these audiences are configured with different algorithms; ask for each by itself"
             )
+        case .claimNotAvailable:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the tokens of this job have no such claim; register the fact, or do not ask"
+            )
+        case .sessionTagInvalid:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the value of this fact cannot be an AWS session tag: 256 letters, digits, spaces or _.:/=+-@ at most"
+            )
+        case .subjectClaimNotAllowed:
+            Row(.forbidden, "access_denied", "the subject of a token is not the caller's to choose; leave this out")
         case .credentialInvalid: Row(.unauthorized, "invalid_token", "the credential is not known or no longer valid")
         case .repositoryNotAllowed:
             Row(.forbidden, "access_denied", "this runner may not speak for this repository; see jobsworth runner add")
