@@ -13,7 +13,7 @@ extension PlaneRequest {
         try credential(under: ["token ", "bearer "])
     }
 
-    /// - Parameter schemes: each in lower case and with the space behind it.
+    // Each scheme is in lower case and with the space behind it.
     private func credential(under schemes: [String]) throws -> ByteString {
         let fields = headers["Authorization"]
         guard fields.count <= 1 else { throw RequestFault.repeatedAuthorization }
