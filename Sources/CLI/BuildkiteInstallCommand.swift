@@ -20,8 +20,10 @@ struct BuildkiteInstallCommand: ParsableCommand {
         }
         let script = Array(try Self.script().utf8)
         let written = write(descriptor, script, script.count)
+        // The job may run under another uid, whatever our umask is.
+        let isOpened = fchmod(descriptor, 0o755) == 0
         close(descriptor)
-        guard written == script.count, rename(draft, path) == 0 else {
+        guard written == script.count, isOpened, rename(draft, path) == 0 else {
             unlink(draft)
             throw CommandFailure.failed("\(path) cannot be written")
         }
