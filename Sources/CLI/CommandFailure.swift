@@ -2,6 +2,8 @@
 struct CommandFailure: Error {
     let message: String
     let code: Int32
+    /// The issuer's reason, where it was the issuer that refused.
+    var reason: String?
 
     /// Refused or failed.
     static func failed(_ message: String) -> CommandFailure {

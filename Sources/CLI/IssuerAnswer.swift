@@ -6,6 +6,10 @@ enum IssuerAnswer {
         guard case .object(let object)? = try? JSONReader.read(answer.body) else {
             return .failed("the issuer answered \(answer.status)")
         }
-        return .failed("\(object.shown("reason")): \(object.shown("error_description")) (status \(answer.status))")
+        var failure = CommandFailure.failed(
+            "\(object.shown("reason")): \(object.shown("error_description")) (status \(answer.status))"
+        )
+        failure.reason = object.shown("reason")
+        return failure
     }
 }

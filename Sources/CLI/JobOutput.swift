@@ -33,7 +33,8 @@ enum JobOutput {
         }
     }
 
-    private static func quoted(_ value: String) -> String {
+    /// One word of a POSIX shell, whatever is in it.
+    static func quoted(_ value: String) -> String {
         "'" + value.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 

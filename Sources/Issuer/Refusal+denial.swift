@@ -3,7 +3,9 @@ import Policy
 
 extension Refusal {
     /// The refusal that a denial of the policy is to the caller.
-    init(_ denial: Denial) {
+    ///
+    /// Its label keeps the calls below from meaning this initialiser itself: both enums have cases of the same names.
+    init(denied denial: Denial) {
         switch denial {
         case .audienceNotNamed: self.init(.audienceNotAllowed)
         case .noRuleMatches: self.init(.noRuleMatches)

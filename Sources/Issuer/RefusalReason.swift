@@ -48,6 +48,11 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case claimDemanded = "claim_demanded"
     case grantUsed = "grant_used"
 
+    // The claims.
+    case claimNotAvailable = "claim_not_available"
+    case sessionTagInvalid = "session_tag_invalid"
+    case subjectClaimNotAllowed = "subject_claim_not_allowed"
+
     // The caller.
     case credentialInvalid = "credential_invalid"
     case repositoryNotAllowed = "repository_not_allowed"

@@ -19,16 +19,14 @@ package struct TokenClaims: Sendable {
     package static var supported: [ByteString] {
         let facts = FactName.allCases.map(\.claimName)
         return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + ["url"]
-            + GitLabClaims.names.filter { !facts.contains($0) } + [sessionTagsName]
+            + GitLabClaims.names.filter { !facts.contains($0) } + [SessionTags.claimName]
     }
-
-    static let sessionTagsName: ByteString = "https://aws.amazon.com/tags"
 
     package func subject(of job: Job, _ form: TokenForm) throws(Refusal) -> ByteString {
         do throws(Denial) {
             return try form.subject.subject(of: job.description(), limit: form.maximumSubjectLength)
         } catch {
-            throw Refusal(error)
+            throw Refusal(denied: error)
         }
     }
 
@@ -42,7 +40,10 @@ package struct TokenClaims: Sendable {
         claims += named(job, form.claims).map { ($0, .string($1)) }
         if let forgeURL { claims.append(("url", .string(forgeURL))) }
         claims += try additional(job, form.additionalClaims).map { ($0, .string($1)) }
-        let object = JSONObject(claims)
+        var object = JSONObject(claims)
+        if !form.sessionTags.isEmpty {
+            object[SessionTags.claimName] = try SessionTags(form.sessionTags, of: job.facts).claim
+        }
         if let missing = form.demandedClaims.first(where: { object[$0] == nil }) {
             throw Refusal(.claimDemanded, missing)
         }
@@ -64,7 +65,7 @@ package struct TokenClaims: Sendable {
             do throws(Denial) {
                 claims.append((template.name, try template.value(for: job.description())))
             } catch {
-                throw Refusal(error)
+                throw Refusal(denied: error)
             }
         }
         return claims

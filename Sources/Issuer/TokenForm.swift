@@ -29,6 +29,25 @@ package struct TokenForm: Hashable, Sendable {
         self.demandedClaims = demandedClaims
     }
 
+    func tagged(with facts: [FactName]) -> TokenForm {
+        changing(sessionTags: sessionTags + facts.filter { !sessionTags.contains($0) })
+    }
+
+    func withSubject(_ subject: SubjectForm) -> TokenForm {
+        changing(subject: subject)
+    }
+
+    private func changing(subject: SubjectForm? = nil, sessionTags: [FactName]? = nil) -> TokenForm {
+        TokenForm(
+            subject: subject ?? self.subject,
+            maximumSubjectLength: maximumSubjectLength,
+            claims: claims,
+            additionalClaims: additionalClaims,
+            sessionTags: sessionTags ?? self.sessionTags,
+            demandedClaims: demandedClaims
+        )
+    }
+
     /// One form for two audiences; nil where they want different ones.
     func joined(with other: TokenForm) -> TokenForm? {
         guard subject == other.subject, claims == other.claims, additionalClaims == other.additionalClaims,

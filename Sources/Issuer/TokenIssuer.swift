@@ -61,12 +61,18 @@ package final class TokenIssuer: Sendable {
         at now: NumericDate
     ) async throws(IssuanceError) -> [ReleasedToken] {
         var prepared = prepared
-        for _ in 0..<(Self.maximumAttempts + prepared.count) {
+        var isRepeated = [Bool](repeating: false, count: prepared.count)
+        var attempts = 0
+        while attempts < Self.maximumAttempts {
+            attempts += 1
             let signed = try sign(prepared)
             switch try await commit(signed, of: job, at: now) {
             case nil: return signed.map(ReleasedToken.init(recorded:))
             case .repeats(let index, let claims) where prepared.indices.contains(index):
                 prepared[index] = try repeating(claims, prepared[index])
+                // That one retries is no failure of ours.
+                if !isRepeated[index] { attempts -= 1 }
+                isRepeated[index] = true
             // The next key signs again.
             default: await Task.yield()
             }
@@ -170,6 +176,7 @@ package final class TokenIssuer: Sendable {
 
     private func prepare(_ request: TokenRequest, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
         let plan = try planner.withLock { $0 }.plan(request, for: job)
+        if !request.requiredClaims.isEmpty { try request.refuseMissing(in: claims.constant(for: job, plan.form)) }
         return try prepare(request.audiences, plan, for: job, at: now)
     }
 

@@ -26,9 +26,23 @@ package struct TokenPlanner: Sendable {
         return TokenPlan(
             algorithm: joined.algorithm,
             lifetime: joined.lifetime(asked: request.lifetime),
-            form: joined.form,
+            form: try form(joined.form, request, grants),
             grants: grants
         )
+    }
+
+    /// The form with what the caller may choose of it: nothing of the subject without a policy, and with one only what
+    /// the rules name.
+    private func form(_ form: TokenForm, _ request: TokenRequest, _ grants: [Grant]) throws(Refusal) -> TokenForm {
+        for tag in request.sessionTags where !grants.allSatisfy({ $0.sessionTags.contains(tag) }) {
+            throw Refusal(.claimNotAvailable, tag.claimName)
+        }
+        let tagged = form.tagged(with: request.sessionTags)
+        guard let claim = request.subjectClaim else { return tagged }
+        guard !grants.isEmpty, grants.allSatisfy({ $0.subjectClaims.contains(claim) }) else {
+            throw Refusal(.subjectClaimNotAllowed, claim.claimName)
+        }
+        return tagged.withSubject(.claim(claim))
     }
 
     /// The plan of an audience that nobody said anything of.
@@ -42,7 +56,7 @@ package struct TokenPlanner: Sendable {
         do throws(Denial) {
             _ = try policy?.environment(of: job.description())
         } catch {
-            throw Refusal(error)
+            throw Refusal(denied: error)
         }
     }
 
@@ -57,7 +71,7 @@ package struct TokenPlanner: Sendable {
         for audience in request.audiences.all {
             switch policy.decision(on: audience.value, for: description) {
             case .permit(let grant): grants.append(grant)
-            case .deny(let denial): throw Refusal(denial)
+            case .deny(let denial): throw Refusal(denied: denial)
             }
         }
         return grants

@@ -58,7 +58,7 @@ package enum GitLabClaims {
         return ByteString(repository.name.bytes[..<slash])
     }
 
-    /// `HOST/acme/widgets//.ci/deploy.yml@refs/heads/main`
+    /// As `HOST/acme/widgets//.ci/deploy.yml@refs/heads/main`.
     private static func configuration(of job: JobDescription, on forge: ByteString) -> ByteString? {
         let repository = job.repository.name
         guard let workflow = job[.workflowRef], workflow.hasPrefix(repository + "/") else { return nil }

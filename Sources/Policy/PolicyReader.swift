@@ -80,7 +80,7 @@ struct PolicyReader {
             claims: claimsProfile(members["profile"], path + ".profile"),
             additionalClaims: additionalClaims(members["claims"], path + ".claims"),
             sessionTags: facts(members["sessionTags"], path + ".sessionTags"),
-            subjectClaims: facts(members["subjectClaims"], path + ".subjectClaims"),
+            subjectClaims: subjectClaims(members["subjectClaims"], path + ".subjectClaims"),
             maximumTokens: count(members["tokens"], path + ".tokens")
         )
     }
@@ -140,6 +140,17 @@ struct PolicyReader {
             note(path, "names " + text + ", which is no fact of a job")
             return nil
         }
+    }
+
+    private mutating func subjectClaims(_ value: JSONValue?, _ path: ByteString) -> [FactName] {
+        let facts = facts(value, path)
+        for fact in facts where !SubjectForm.claims.contains(fact) {
+            note(
+                path,
+                "names " + fact.claimName + "; only repository, repository_id and workflow_ref say the repository"
+            )
+        }
+        return facts
     }
 
     private mutating func count(_ value: JSONValue?, _ path: ByteString) -> Int? {

@@ -6,6 +6,7 @@ package import JOSE
 /// ```abnf
 /// subject   = "repo:" repo ":" ( "environment:" value / "pull_request" / "ref:" value )
 ///           / "project_path:" value ":" ( "pull_request" / "ref_type:" value ":ref:" value )   ; gitlab
+///           / fact ":" value                     ; one that a rule lets a request choose
 ///           / word ":" ...                     ; a template's, with a word of its own
 /// repo      = value                              ; default
 ///           / value "@" id "/" value "@" id      ; immutable
@@ -20,9 +21,13 @@ package enum SubjectForm: Hashable, Sendable {
     /// `project_path:acme/widgets:ref_type:branch:ref:main`
     case gitLab
     case template(SubjectTemplate)
+    /// `repository_id:42`: one fact that a rule lets a request choose.
+    case claim(FactName)
 
+    /// Facts that say the repository: the only ones that can be a whole subject.
+    package static let claims: [FactName] = [.repository, .repositoryID, .workflowRef]
     package static let maximumLength = 255
-    static let builtInFirstWords: Set<ByteString> = ["repo", "project_path"]
+    static let builtInFirstWords = Set(["repo", "project_path"] + claims.map(\.claimName))
 
     /// Reads `default`, `immutable`, `gitlab` or a template.
     package init(_ text: ByteString) throws(TemplateError) {
@@ -42,6 +47,7 @@ package enum SubjectForm: Hashable, Sendable {
             case .immutable: try "repo:" + immutableRepository(job) + ":" + context(job)
             case .gitLab: try gitLabSubject(job)
             case .template(let template): try template.subject(of: job)
+            case .claim(let fact): try claim(fact, job)
             }
         guard subject.count <= min(limit, Self.maximumLength) else { throw .subjectTooLong }
         return subject
@@ -65,6 +71,14 @@ package enum SubjectForm: Hashable, Sendable {
         if job.isPullRequest || job.isFork { return project + ":pull_request" }
         guard let ref = GitLabClaims.ref(of: job) else { throw .attributeMissing(.fact(.ref)) }
         return project + ":ref_type:" + Template.escaped(ref.type) + ":ref:" + Template.escaped(ref.name)
+    }
+
+    private func claim(_ fact: FactName, _ job: JobDescription) throws(Denial) -> ByteString {
+        guard !job.isFork, !(fact == .workflowRef && job.isPullRequest) else {
+            throw .subjectUnavailable(.fact(fact))
+        }
+        guard let value = job[.fact(fact)] else { throw .attributeMissing(.fact(fact)) }
+        return fact.claimName + ":" + Template.escaped(value)
     }
 
     private func id(_ name: FactName, _ job: JobDescription) throws(Denial) -> ByteString {

@@ -66,6 +66,20 @@ extension ErrorResponse {
             Row(.forbidden, "invalid_target", "this relying party demands a claim that the job has no fact for")
         case .grantUsed:
             Row(.forbidden, "access_denied", "the job has had all tokens that the rule gives; this is on record")
+        case .claimNotAvailable:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the tokens of this job have no such claim; register the fact, or do not ask"
+            )
+        case .sessionTagInvalid:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the value of this fact cannot be an AWS session tag: 256 letters, digits, spaces or _.:/=+-@ at most"
+            )
+        case .subjectClaimNotAllowed:
+            Row(.forbidden, "access_denied", "the subject of a token is not the caller's to choose; leave this out")
         case .credentialInvalid: Row(.unauthorized, "invalid_token", "the credential is not known or no longer valid")
         case .repositoryNotAllowed:
             Row(.forbidden, "access_denied", "this runner may not speak for this repository; see jobsworth runner add")

@@ -5,12 +5,22 @@ import NIOHTTP1
 extension PlaneRequest {
     /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1); the scheme's case does not matter.
     func bearerToken() throws -> ByteString {
+        try credential(under: ["bearer "])
+    }
+
+    /// The token of the one `Authorization` header, under the scheme of Buildkite's agent or the usual one.
+    func agentToken() throws -> ByteString {
+        try credential(under: ["token ", "bearer "])
+    }
+
+    // Each scheme is in lower case and with the space behind it.
+    private func credential(under schemes: [String]) throws -> ByteString {
         let fields = headers["Authorization"]
         guard fields.count <= 1 else { throw RequestFault.repeatedAuthorization }
-        guard let field = fields.first?.utf8, field.prefix(7).map({ $0 | 0x20 }) == Array("bearer ".utf8) else {
-            throw IssuanceError.unauthenticated
-        }
-        return ByteString(field.dropFirst(7).drop { $0 == 0x20 })
+        guard let field = fields.first?.utf8,
+            let scheme = schemes.first(where: { field.prefix($0.utf8.count).map { $0 | 0x20 } == Array($0.utf8) })
+        else { throw IssuanceError.unauthenticated }
+        return ByteString(field.dropFirst(scheme.utf8.count).drop { $0 == 0x20 })
     }
 
     func requireMediaType(_ type: String) throws {

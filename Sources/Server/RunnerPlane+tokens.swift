@@ -6,14 +6,14 @@ import NIOHTTP1
 extension RunnerPlane {
     /// GitHub's shape: `GET …&audience=A` → `{"count":N,"value":"eyJ…"}`, in this order, for scripts cut it by position.
     func gitHubToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
-        let job = try await job(id, request)
+        let job = try await job(id, request, presenting: request.bearerToken())
         let audience = try await recordingRefusals(for: job, at: request.takenUpAt) {
             try Self.audience(request, besides: ["api-version"])
         }
         guard let audience else {
             throw await recorded(Refusal(.audienceMissing, "audience"), for: job, at: request.takenUpAt)
         }
-        let token = try await issue(audience, for: job, at: request.takenUpAt)
+        let token = try await issue(TokenRequest(audiences: audience), for: job, at: request.takenUpAt)
         return .json(
             JSONObject([("count", .integer(Int64(token.compact.count))), ("value", .string(token.compact))])
         )
@@ -21,16 +21,28 @@ extension RunnerPlane {
 
     /// Azure Pipelines' shape: `POST` with an empty body → `{"oidcToken":"eyJ…"}`.
     func azureToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
-        let job = try await job(id, request)
-        let audience = try await recordingRefusals(for: job, at: request.takenUpAt) {
-            try Self.audience(request, besides: ["api-version", "serviceConnectionId"])
+        let job = try await job(id, request, presenting: request.bearerToken())
+        let asked = try await recordingRefusals(for: job, at: request.takenUpAt) {
+            TokenRequest(
+                audiences: try Self.audience(request, besides: ["api-version", "serviceConnectionId"])
+                    ?? Audiences(["api://AzureADTokenExchange"]),
+                serviceConnection: try Self.serviceConnection(request)
+            )
         }
-        let token = try await issue(
-            audience ?? Audiences(["api://AzureADTokenExchange"]),
-            for: job,
-            at: request.takenUpAt
-        )
+        let token = try await issue(asked, for: job, at: request.takenUpAt)
         return .json(JSONObject([("oidcToken", .string(token.compact))]))
+    }
+
+    /// The shape of Buildkite's agent API: a JSON body → `{"token":"eyJ…"}`.
+    func agentToken(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
+        let job = try await job(id, request, presenting: request.agentToken())
+        try request.requireMediaType("application/json")
+        let asked = try await recordingRefusals(for: job, at: request.takenUpAt) {
+            try request.refuseQuery()
+            return try TokenRequest(agentBody: request.body)
+        }
+        let token = try await issue(asked, for: job, at: request.takenUpAt)
+        return .json(JSONObject([("token", .string(token.compact))]))
     }
 
     /// Token exchange (RFC 8693): the request token is the subject token.
@@ -39,7 +51,7 @@ extension RunnerPlane {
         try request.refuseQuery()
         let form = try TokenExchangeForm(parsing: request.body)
         let job = try await authentication.liveJob(presenting: form.subjectToken, at: request.takenUpAt)
-        let token = try await issue(form.audiences, for: job, at: request.takenUpAt)
+        let token = try await issue(TokenRequest(audiences: form.audiences), for: job, at: request.takenUpAt)
         return .json(
             JSONObject([
                 ("access_token", .string(token.compact)),
@@ -54,18 +66,14 @@ extension RunnerPlane {
     }
 
     /// The live job of the request token, if the path names it: a foreign and an unknown id are the same 404.
-    private func job(_ id: JobID, _ request: PlaneRequest) async throws -> Job {
-        let job = try await authentication.liveJob(presenting: request.bearerToken(), at: request.takenUpAt)
+    private func job(_ id: JobID, _ request: PlaneRequest, presenting token: ByteString) async throws -> Job {
+        let job = try await authentication.liveJob(presenting: token, at: request.takenUpAt)
         guard job.id == id else { throw Refusal(.notFound) }
         return job
     }
 
-    private func issue(
-        _ audiences: Audiences,
-        for job: Job,
-        at now: NumericDate
-    ) async throws -> ReleasedToken {
-        let token = try await issuer.issue(TokenRequest(audiences: audiences), for: job, at: now)
+    private func issue(_ asked: TokenRequest, for job: Job, at now: NumericDate) async throws -> ReleasedToken {
+        let token = try await issuer.issue(asked, for: job, at: now)
         metrics.countToken(token.prepared.algorithm)
         return token
     }
@@ -76,6 +84,15 @@ extension RunnerPlane {
         let parameters = try request.parameters()
         try parameters.refuseAllBut(others.union(["audience"]))
         return try parameters.single("audience").map { audience throws(Refusal) in try Audiences([audience]) }
+    }
+
+    private static func serviceConnection(_ request: PlaneRequest) throws -> ByteString? {
+        let name: ByteString = "serviceConnectionId"
+        guard let value = try request.parameters().single(name) else { return nil }
+        guard (1...255).contains(value.count), value.bytes.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            throw Refusal(.outOfRange, name)
+        }
+        return value
     }
 
     private func recordingRefusals<Value>(

@@ -79,6 +79,7 @@ package struct RunnerPlane: Plane {
         case (.heartbeat(let id), .POST): try await heartbeat(of: id, request)
         case (.idToken(let id), .GET): try await gitHubToken(of: id, request)
         case (.idToken(let id), .POST): try await azureToken(of: id, request)
+        case (.agentTokens(let id), .POST): try await agentToken(of: id, request)
         case (.tokenExchange, .POST): try await exchange(request)
         default: ErrorResponse.methodNotAllowed(allowed: route.allowedMethods)
         }
@@ -109,7 +110,7 @@ extension RunnerRoute {
     var errorRoute: ErrorResponse.Route {
         switch self {
         case .jobs, .job, .heartbeat: .jobs
-        case .idToken: .idToken
+        case .idToken, .agentTokens: .idToken
         case .tokenExchange: .tokenExchange
         }
     }

@@ -7,6 +7,8 @@ enum RunnerRoute: Hashable, Sendable {
     case job(JobID)
     case heartbeat(JobID)
     case idToken(JobID)
+    /// Where Buildkite's agent asks for a token.
+    case agentTokens(JobID)
     case tokenExchange
 
     /// - Parameter path: the path below the plane's URL. Any other spelling than the plain one names nothing.
@@ -23,6 +25,7 @@ enum RunnerRoute: Hashable, Sendable {
             case "": self = .job(id)
             case "/heartbeat": self = .heartbeat(id)
             case "/id-token": self = .idToken(id)
+            case "/oidc/tokens": self = .agentTokens(id)
             default: return nil
             }
         }
@@ -35,7 +38,7 @@ enum RunnerRoute: Hashable, Sendable {
         case .job: "PATCH, DELETE"
         case .heartbeat: "POST"
         case .idToken: "GET, POST"
-        case .tokenExchange: "POST"
+        case .agentTokens, .tokenExchange: "POST"
         }
     }
 }

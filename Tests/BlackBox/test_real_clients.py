@@ -115,6 +115,33 @@ def test_azure_pipelines_credential_gets_an_access_token(directory, ci_job):
     assert seen["sub"] == ci_job.claims()["sub"]
 
 
+def test_azures_service_connection_arrives_is_checked_and_is_in_no_claim(directory, ci_job):
+    def entra(path, form):
+        claims = verify_through_discovery(ci_job.issuer.url, form["client_assertion"], AZURE_AUDIENCE)
+        assert "aaaaaaaa-bbbb" not in json.dumps(claims)
+        return 200, "application/json", json.dumps(
+            {"token_type": "Bearer", "expires_in": 3600, "access_token": "entra-access-token"})
+
+    certificate, key, _ = self_made_certificate(directory, "entra")
+    with StandIn(entra, tls=(certificate, key)) as stand_in:
+        done = python("""
+            import os, sys
+            from azure.core.exceptions import ClientAuthenticationError
+            from azure.identity import AzurePipelinesCredential
+            for connection in ("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "a" * 255, "a" * 256, "%C3%A9"):
+                credential = AzurePipelinesCredential(
+                    tenant_id="t", client_id="c", service_connection_id=connection, authority=sys.argv[1],
+                    system_access_token=os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"], disable_instance_discovery=True,
+                    connection_verify=sys.argv[2])
+                try:
+                    print(credential.get_token("https://management.azure.com/.default").token)
+                except ClientAuthenticationError as error:
+                    print(error.status_code, error.response.json()["reason"])
+            """, stand_in.url, str(certificate), **ci_job.environment)
+    assert done.stdout.splitlines() == [
+        "entra-access-token", "entra-access-token", "400 out_of_range", "400 out_of_range"], done
+
+
 def test_azure_pipelines_credential_reports_a_refusal(directory, runner):
     job = runner.register(registration(audiences=["sigstore"]))
     certificate, key, _ = self_made_certificate(directory, "entra")
@@ -243,6 +270,71 @@ def test_google_auth_reads_the_endpoint_as_a_url_sourced_credential(directory, a
         credentials.refresh(google.auth.transport.requests.Request())
     assert credentials.token == "google-access-token"
     assert seen["sub"] == any_job.claims()["sub"]
+
+
+GOOGLE_AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/providers/jobsworth"
+
+# A program of its own: the credential's command inherits its environment, and nothing of the test process.
+GOOGLE_PROGRAM = """
+    import sys
+    import google.auth.exceptions, google.auth.pluggable, google.auth.transport.requests
+    for _ in range(int(sys.argv[2])):
+        credentials = google.auth.pluggable.Credentials.from_file(
+            sys.argv[1], scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        try:
+            credentials.refresh(google.auth.transport.requests.Request())
+            print(credentials.token)
+        except google.auth.exceptions.RefreshError as error:
+            print("refused", error)
+"""
+
+
+def google_executable(directory, job, audience, *, command=None, times=1, status=200, **executable):
+    """Lets google-auth run `job token --format gcp`; what it printed, and the tokens that its STS got."""
+    seen = []
+
+    def sts(_, form):
+        assert form["grant_type"] == harness.GRANT_TYPE and form["audience"] == GOOGLE_AUDIENCE
+        seen.append(verify_through_discovery(job.issuer.url, form["subject_token"], audience))
+        return status, "application/json", json.dumps({
+            "access_token": "google-access-token", "issued_token_type": harness.ACCESS_TOKEN_TYPE,
+            "token_type": "Bearer", "expires_in": 3600})
+
+    with StandIn(sts) as stand_in:
+        file = directory / "credential.json"
+        command = command or f"{harness.binary()} job token --audience {audience} --format gcp"
+        file.write_text(json.dumps({
+            "universe_domain": "googleapis.com", "type": "external_account", "audience": GOOGLE_AUDIENCE,
+            "subject_token_type": harness.JWT_TYPE, "token_url": stand_in.url + "/v1/token",
+            "credential_source": {"executable": {"command": command, "timeout_millis": 30_000, **executable}}}))
+        done = python(GOOGLE_PROGRAM, str(file), str(times), GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES="1",
+                      **job.environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), seen
+
+
+def test_google_auth_runs_job_token_as_an_executable_sourced_credential(directory, any_job):
+    printed, seen = google_executable(directory, any_job, "https:" + GOOGLE_AUDIENCE)
+    assert printed == ["google-access-token"]
+    assert seen[0]["sub"] == any_job.claims()["sub"]
+
+
+def test_google_auth_keeps_the_answer_in_its_output_file(directory, ci_job):
+    file = directory / "kept.json"
+    printed, seen = google_executable(directory, ci_job, "https:" + GOOGLE_AUDIENCE, times=2, output_file=str(file))
+    assert printed == ["google-access-token"] * 2
+    assert len({claims["jti"] for claims in seen}) == 1, "the file was not used"
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({**kept, "expiration_time": 1}))
+    _, later = google_executable(directory, ci_job, "https:" + GOOGLE_AUDIENCE, output_file=str(file))
+    assert later[0]["jti"] != seen[0]["jti"], "an expired answer was used"
+
+
+def test_google_auth_reports_what_job_token_was_refused_for(directory, runner):
+    job = runner.register(registration(audiences=["sigstore"]))
+    printed, seen = google_executable(directory, job, "https://other.example")
+    assert printed[0].startswith("refused") and "audience_not_allowed" in printed[0]
+    assert seen == []
 
 
 def test_google_auth_reports_a_refusal(directory, runner):

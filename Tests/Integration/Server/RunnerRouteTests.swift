@@ -15,6 +15,7 @@ import Testing
         #expect(RunnerRoute(ByteString("/v1/jobs/\(Self.id)")) == .job(id))
         #expect(RunnerRoute(ByteString("/v1/jobs/\(Self.id)/heartbeat")) == .heartbeat(id))
         #expect(RunnerRoute(ByteString("/v1/jobs/\(Self.id)/id-token")) == .idToken(id))
+        #expect(RunnerRoute(ByteString("/v1/jobs/\(Self.id)/oidc/tokens")) == .agentTokens(id))
     }
 
     @Test(arguments: [
@@ -23,6 +24,8 @@ import Testing
         "/v1/jobs/\(id)/", "/v1/jobs/\(id)/id-token/", "/v1/jobs/\(id)//id-token", "/v1/jobs/\(id)/ID-TOKEN",
         "/v1/jobs/\(id.uppercased())", "/v1/jobs/\(id)0", "/v1/jobs/\(id.dropLast())", "/v1/jobs/../jobs", "/token/",
         "/Token", "/v1/jobs/\(id)\u{0}", "/v1/jobs/\(id)/id-token%00",
+        "/v1/jobs/\(id)/oidc", "/v1/jobs/\(id)/oidc/tokens/", "/v1/jobs/\(id)/oidc//tokens",
+        "/v1/jobs/\(id)/OIDC/tokens",
     ])
     func `any other spelling names nothing`(path: String) {
         #expect(RunnerRoute(ByteString(path)) == nil)

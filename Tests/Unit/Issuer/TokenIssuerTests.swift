@@ -65,7 +65,7 @@ import Testing
 
     @Test func `every claim is announced once`() {
         #expect(Set(TokenClaims.supported).count == TokenClaims.supported.count)
-        #expect(TokenClaims.supported.count == 8 + 27 + 1)
+        #expect(TokenClaims.supported.count == 8 + 27 + 13 + 2)
     }
 
     @Test func `several audiences are an array in the order asked for`() async throws {
