@@ -1,14 +1,13 @@
-import Server
 import ServiceLifecycle
 import UnixSignals
 
-/// SIGHUP reads the certificate again, and never ends the process.
+/// SIGHUP reads again what may have been replaced, and never ends the process.
 struct HangupService: Service {
-    let tls: TLSIdentity?
+    let reload: @Sendable () -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            tls?.reloadIfChanged()
+            reload()
         }
     }
 }

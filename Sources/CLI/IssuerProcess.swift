@@ -68,7 +68,7 @@ struct IssuerProcess {
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
         ]
         let tls = try tlsIdentity()
-        services.append(HangupService(tls: tls))
+        services.append(HangupService { tls?.reloadIfChanged() })
         if let tls { services.append(tls) }
         let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {
             var gauges = ServerMetrics.Gauges()
