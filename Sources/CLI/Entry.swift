@@ -34,7 +34,7 @@ struct JobsworthCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
             TokenCommand.self, AuditCommand.self, PublishCommand.self, BackupCommand.self,
-            RestoreCommand.self,
+            RestoreCommand.self, DoctorCommand.self,
         ]
     )
 }

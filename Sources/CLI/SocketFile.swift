@@ -50,7 +50,8 @@ enum SocketFile {
         }
     }
 
-    private static func isAnswered(_ path: String) -> Bool {
+    /// Whether somebody listens there and lets us connect.
+    static func isAnswered(_ path: String) -> Bool {
         let probe = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(unixDomainSocketPath: UnixSocketPath.short(path))
         guard let channel = try? probe.wait() else { return false }
