@@ -424,3 +424,38 @@ def is_answered(broker: Broker) -> bool:
         return broker.call("GET", "/v1/jobs").status == 405
     except OSError:
         return False
+
+
+# --- its document
+
+DOCUMENT = (harness.REPOSITORY_ROOT / "docs/runner-broker.md").read_text("utf-8")
+
+
+def test_the_documented_commands_work_for_the_agent_and_the_job(issuer, broker, directory):
+    """The page's own words, with this broker's socket and issuer in the place of the page's."""
+    agents, examination = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.S)
+    os.chown(directory, AGENT, AGENT)
+    programs = directory / "bin"
+    programs.mkdir()
+    (programs / "jobsworth").symlink_to(harness.binary())
+    environment = clean_environment(PATH=f"{programs}:{os.environ['PATH']}", HOME="/nonexistent")
+    script = agents.replace("/run/jobsworth-broker/broker.sock", str(broker.socket))
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=60,
+                          cwd=directory, env=environment, stdin=subprocess.DEVNULL, **started_as(AGENT))
+    assert done.returncode == 0, done.stderr
+    token = (directory / "job-4711" / "ACTIONS_ID_TOKEN_REQUEST_TOKEN").read_text()
+    url = (directory / "job-4711" / "ACTIONS_ID_TOKEN_REQUEST_URL").read_text()
+    assert issuer.get(url.removeprefix(issuer.url) + "&audience=a", headers=harness.bearer(token)).status == 401
+    directory.chmod(0o755)
+    done = subprocess.run(["bash", "-c", examination], capture_output=True, text=True, timeout=60, cwd="/",
+                          env=environment, stdin=subprocess.DEVNULL, **started_as(JOB))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documented_unit_starts_the_broker_with_options_that_there_are():
+    (unit,) = re.findall(r"```ini\n(.*?)```", DOCUMENT, re.S)
+    command = re.search(r"ExecStart=/usr/bin/jobsworth (.*(?:\\\n.*)*)", unit)[1].replace("\\\n", " ").split()
+    assert command[:2] == ["runner", "broker"]
+    shown = run_cli("runner", "broker", "--help").stdout
+    for option in (part for part in command if part.startswith("--")):
+        assert re.search(rf"{option}\b", shown), option
