@@ -116,7 +116,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["JOSE", "Keys", "Issuer", "Server", nioHTTP1],
+            dependencies: ["JOSE", "Keys", "Issuer", "Server", logging, nioCore, nioHTTP1],
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),

@@ -35,6 +35,8 @@ struct BrokerProcess {
         try SocketFile.requireSafeFolder(of: socket)
         try SocketFile.makeRoom(at: socket, option: "--socket")
         warnOfOwnUser()
+        // One that comes before anybody waits for it must not end us.
+        signal(SIGHUP, SIG_IGN)
         try await run([HangupService { [issuer] in issuer.reload() }, Listeners([listener])])
     }
 
