@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -62,4 +63,15 @@ ssize_t jobsworth_peek(int fd, void *buffer, size_t size) {
 ssize_t jobsworth_find(const void *bytes, size_t count, const void *needle, size_t needle_count) {
     const char *found = memmem(bytes, count, needle, needle_count);
     return found == NULL ? -1 : found - (const char *)bytes;
+}
+
+void jobsworth_peer_path(int fd, char *path, size_t size) {
+    struct sockaddr_un peer = {0};
+    socklen_t length = sizeof peer;
+    path[0] = '\0';
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || peer.sun_family != AF_UNIX) return;
+    size_t count = strnlen(peer.sun_path, sizeof peer.sun_path);
+    if (count >= size) return;
+    memcpy(path, peer.sun_path, count);
+    path[count] = '\0';
 }

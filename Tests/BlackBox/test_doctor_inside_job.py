@@ -154,6 +154,15 @@ def test_an_inherited_descriptor_is_reached_and_nothing_is_taken_from_it(credent
             os.close(writer)
 
 
+def test_an_inherited_connection_to_the_broker_is_reached(broker, credential):
+    """To the broker it is root's, who connected it, though the job holds it."""
+    with harness.socket.socket(harness.socket.AF_UNIX) as connection:
+        connection.connect(str(broker.socket))
+        done = examined(pass_fds=(connection.fileno(),))
+    assert reached(done, credential) == {"descriptors"}
+    assert f"connected to the broker at {broker.socket}" in done.stdout
+
+
 def test_an_inherited_descriptor_without_a_credential_is_no_harm(credential):
     with open("/etc/hostname", "rb") as file:
         assert reached(examined(pass_fds=(file.fileno(),)), credential) == set()

@@ -15,25 +15,16 @@ struct InsideJobExamination {
     func findings() async throws -> [DoctorFinding] {
         var hints = hints
         // First, before we open anything ourselves.
-        var findings = inheritedDescriptors()
-        findings += variables(&hints)
+        let descriptors = InheritedDescriptors()
+        var findings = variables(&hints)
         findings += OtherProcesses().examine(&hints)
+        findings += descriptors.findings(brokers: hints.brokers)
         findings += credentialFiles(hints)
         findings += await brokers(hints)
         return try await findings + stores(hints)
     }
 
     // MARK: - Our own process
-
-    private func inheritedDescriptors() -> [DoctorFinding] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-        let numbers = names.compactMap { Int32($0) }.filter { fcntl($0, F_GETFD) >= 0 }.sorted()
-        let found = numbers.compactMap { number -> DoctorFinding? in
-            guard case .found = CredentialSearch.outcome(ofDescriptor: number) else { return nil }
-            return .reached(.descriptors, "descriptor \(number) was inherited and gives one")
-        }
-        return found.isEmpty ? [.ok(.descriptors, "\(numbers.count) are open: none gives a credential")] : found
-    }
 
     private func variables(_ hints: inout Hints) -> [DoctorFinding] {
         hints.take(environment: environment.map { $0 + "=" + $1 })

@@ -31,4 +31,8 @@ ssize_t jobsworth_peek(int fd, void *buffer, size_t size);
 /// The place of the first `needle` in `bytes` (memmem); -1 where there is none.
 ssize_t jobsworth_find(const void *bytes, size_t count, const void *needle, size_t needle_count);
 
+/// The path of the Unix socket that this one is connected to, ended by a zero; empty where there is none. `size` is that
+/// of `path`.
+void jobsworth_peer_path(int fd, char *path, size_t size);
+
 #endif
