@@ -122,7 +122,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["JOSE", "Keys", "Policy", "Issuer", "Server", nioHTTP1],
+            dependencies: ["JOSE", "Keys", "Policy", "Issuer", "Server", logging, nioCore, nioHTTP1],
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),

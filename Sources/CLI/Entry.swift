@@ -34,8 +34,7 @@ struct JobsworthCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
             PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
-            BackupCommand.self,
-            RestoreCommand.self,
+            BackupCommand.self, RestoreCommand.self, DoctorCommand.self,
         ]
     )
 }

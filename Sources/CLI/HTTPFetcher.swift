@@ -24,15 +24,22 @@ struct HTTPFetcher {
     }
 
     func post(_ body: [UInt8], toSocket path: String, path target: String) async throws -> Answer {
+        let headers = [("Content-Type", "application/json")]
+        return try await send("POST", toSocket: path, path: target, headers: headers, body: body)
+    }
+
+    /// Sends a request to who listens on a Unix socket; `target` is its path and query.
+    func send(
+        _ method: String,
+        toSocket path: String,
+        path target: String,
+        headers: [(String, String)] = [],
+        body: [UInt8]? = nil
+    ) async throws -> Answer {
         guard let url = URL(httpURLWithSocketPath: UnixSocketPath.short(path), uri: target) else {
             throw CommandFailure.wrongConfiguration("\(path) is not a path of a socket")
         }
-        return try await send(
-            "POST",
-            url.absoluteString,
-            headers: [("Host", "jobsworth"), ("Content-Type", "application/json")],
-            body: body
-        )
+        return try await send(method, url.absoluteString, headers: [("Host", "jobsworth")] + headers, body: body)
     }
 
     func send(_ method: String, _ url: String, headers: [(String, String)], body: [UInt8]?) async throws -> Answer {

@@ -1,16 +1,13 @@
-import Server
 import ServiceLifecycle
 import UnixSignals
 
-/// SIGHUP reads the certificate and the policy again, and never ends the process.
+/// SIGHUP reads again what may have been replaced, and never ends the process.
 struct HangupService: Service {
-    let tls: TLSIdentity?
-    let policy: PolicyService?
+    let reload: @Sendable () -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            tls?.reloadIfChanged()
-            policy?.reload()
+            reload()
         }
     }
 }

@@ -73,7 +73,12 @@ struct IssuerProcess {
         let reloading = policy.map { file in
             PolicyService(file: file, logger: logger) { [configuration] in issuer.use(TokenPlanner(configuration, $0)) }
         }
-        services.append(HangupService(tls: tls, policy: reloading))
+        services.append(
+            HangupService {
+                tls?.reloadIfChanged()
+                reloading?.reload()
+            }
+        )
         if let reloading { services.append(reloading) }
         if let tls { services.append(tls) }
         let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {

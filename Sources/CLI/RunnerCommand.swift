@@ -6,7 +6,7 @@ struct RunnerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "runner",
         abstract: "Who may register jobs.",
-        subcommands: [Add.self, List.self, Revoke.self]
+        subcommands: [Add.self, List.self, Revoke.self, RunnerBrokerCommand.self]
     )
 
     struct Add: AsyncParsableCommand {

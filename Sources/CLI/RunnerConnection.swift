@@ -1,28 +1,31 @@
-import Discovery
 import Foundation
 import Issuer
 import JOSE
 
-/// Speaks to the runner plane with the runner's credential.
+/// Speaks to the runner plane: with the runner's credential, or through the broker, which holds it.
 struct RunnerConnection {
-    private let url: String
-    private let credential: String
+    private enum Way {
+        case issuer(RunnerPlaneURL, credential: String)
+        case broker(socket: String)
+    }
 
-    /// Reads the credential, from standard input only where nothing else is read from there.
+    private let way: Way
+
+    /// Reads the credential, from standard input only where nothing else is read from there; none where there is a
+    /// broker.
     init(_ options: RunnerOptions, standardInputIsTaken: Bool = false) throws {
         let environment = ProcessInfo.processInfo.environment
-        let url =
-            options.runnerURL ?? environment["JOBSWORTH_RUNNER_URL"] ?? options.issuer
-            ?? environment["JOBSWORTH_ISSUER"]
-        guard let url else {
-            throw CommandFailure.wrongUsage("say with --issuer or JOBSWORTH_ISSUER who the issuer is")
+        if let socket = try options.brokerSocket(environment) {
+            way = .broker(socket: socket)
+            return
         }
-        guard let split = URLOrigin.split(ByteString(url)), split.origin.scheme == "https" || split.origin.isLoopback
-        else {
-            throw CommandFailure.wrongConfiguration("\(url) is refused: the credential is sent over https only")
-        }
-        self.url = url
-        credential = try Self.credential(options, environment, standardInputIsTaken)
+        let url = try RunnerPlaneURL(options.runnerURL, options.issuer, environment)
+        way = .issuer(url, credential: try Self.credential(options, environment, standardInputIsTaken))
+    }
+
+    /// Whether a broker holds the credential, and this process nothing.
+    var isBrokered: Bool {
+        if case .broker = way { true } else { false }
     }
 
     /// Sends a request; anything but the expected statuses is a failure with the issuer's own words.
@@ -32,9 +35,16 @@ struct RunnerConnection {
         body: [UInt8]? = nil,
         expecting statuses: Set<UInt>
     ) async throws -> [UInt8] {
-        var headers = [("Authorization", "Bearer " + credential)]
+        var headers: [(String, String)] = []
         if body != nil { headers.append(("Content-Type", "application/json")) }
-        let answer = try await HTTPFetcher().send(method, url + path, headers: headers, body: body)
+        let answer: HTTPFetcher.Answer
+        switch way {
+        case .issuer(let url, let credential):
+            headers.append(("Authorization", "Bearer " + credential))
+            answer = try await HTTPFetcher().send(method, url.value + path, headers: headers, body: body)
+        case .broker(let socket):
+            answer = try await HTTPFetcher().send(method, toBroker: socket, path: path, headers: headers, body: body)
+        }
         guard statuses.contains(answer.status) else { throw IssuerAnswer.failure(answer) }
         return answer.body
     }
@@ -83,6 +93,37 @@ struct RunnerConnection {
             return Array(try handle.read(upToCount: 4096) ?? Data())
         } catch {
             throw CommandFailure.wrongConfiguration("the credential cannot be read from its descriptor")
+        }
+    }
+}
+
+extension RunnerOptions {
+    /// The broker's socket, if one is named; a credential beside it would be one that the broker is to keep away.
+    fileprivate func brokerSocket(_ environment: [String: String]) throws -> String? {
+        guard let socket = broker ?? environment["JOBSWORTH_RUNNER_BROKER"] else { return nil }
+        guard credentialFd == nil, credentialFile == nil, environment["JOBSWORTH_RUNNER_CREDENTIAL_FILE"] == nil else {
+            throw CommandFailure.wrongUsage(
+                "give a broker or a credential, not both: with a broker the credential is nowhere else"
+            )
+        }
+        return socket
+    }
+}
+
+extension HTTPFetcher {
+    fileprivate func send(
+        _ method: String,
+        toBroker socket: String,
+        path: String,
+        headers: [(String, String)],
+        body: [UInt8]?
+    ) async throws -> Answer {
+        do {
+            return try await send(method, toSocket: socket, path: path, headers: headers, body: body)
+        } catch {
+            throw CommandFailure.failed(
+                "the broker at \(socket) gives no answer; is it running, and does its --allow-uid name uid \(getuid())?"
+            )
         }
     }
 }

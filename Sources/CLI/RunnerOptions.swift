@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// Where the issuer's runner plane is, and the runner's credential: from a file, a descriptor or standard input, never
-/// from an argument, which everybody on the machine can read.
+/// from an argument, which everybody on the machine can read; or the broker that stands for both.
 struct RunnerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The issuer's URL (JOBSWORTH_ISSUER).", valueName: "url"))
     var issuer: String?
@@ -14,4 +14,7 @@ struct RunnerOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("The open descriptor to read the credential from.", valueName: "number"))
     var credentialFd: Int32?
+
+    @Option(help: ArgumentHelp("The broker's socket, in place of both (JOBSWORTH_RUNNER_BROKER).", valueName: "path"))
+    var broker: String?
 }

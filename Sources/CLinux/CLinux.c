@@ -3,13 +3,18 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 int jobsworth_forbid_crash_reports(void) {
     static const int crashes[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV};
@@ -34,4 +39,39 @@ int jobsworth_file_system_type(const char *path, long *type) {
     if (statfs(path, &answer) != 0) return errno;
     *type = (long)answer.f_type;
     return 0;
+}
+
+static ssize_t peek_pipe(int fd, void *buffer, size_t size) {
+    int copy[2];
+    if (pipe2(copy, O_CLOEXEC | O_NONBLOCK) != 0) return 0;
+    ssize_t count = tee(fd, copy[1], size, SPLICE_F_NONBLOCK);
+    if (count > 0) count = read(copy[0], buffer, size);
+    close(copy[0]);
+    close(copy[1]);
+    return count > 0 ? count : 0;
+}
+
+ssize_t jobsworth_peek(int fd, void *buffer, size_t size) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) return 0;
+    if (S_ISFIFO(status.st_mode)) return peek_pipe(fd, buffer, size);
+    if (!S_ISSOCK(status.st_mode)) return 0;
+    ssize_t count = recv(fd, buffer, size, MSG_PEEK | MSG_DONTWAIT);
+    return count > 0 ? count : 0;
+}
+
+ssize_t jobsworth_find(const void *bytes, size_t count, const void *needle, size_t needle_count) {
+    const char *found = memmem(bytes, count, needle, needle_count);
+    return found == NULL ? -1 : found - (const char *)bytes;
+}
+
+void jobsworth_peer_path(int fd, char *path, size_t size) {
+    struct sockaddr_un peer = {0};
+    socklen_t length = sizeof peer;
+    path[0] = '\0';
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || peer.sun_family != AF_UNIX) return;
+    size_t count = strnlen(peer.sun_path, sizeof peer.sun_path);
+    if (count >= size) return;
+    memcpy(path, peer.sun_path, count);
+    path[count] = '\0';
 }

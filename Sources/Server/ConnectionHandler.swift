@@ -29,15 +29,17 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: RequestLimits
     private let load: ServerLoad
     private let isSecure: Bool
+    private let peer: UInt32?
     private var state = State.waiting
     private var heldEnd: AnswerEnd?
     private var inputHasClosed = false
 
-    init(plane: any Plane, limits: RequestLimits, load: ServerLoad, isSecure: Bool) {
+    init(plane: any Plane, limits: RequestLimits, load: ServerLoad, isSecure: Bool, peer: UInt32?) {
         self.plane = plane
         self.limits = limits
         self.load = load
         self.isSecure = isSecure
+        self.peer = peer
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -101,7 +103,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard case .reading(let head, let body) = state else { return }
         state = .answering
         context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
-        let request = PlaneRequest(head: head, body: body)
+        let request = PlaneRequest(head: head, body: body, peer: peer)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let reply = Reply(bound: bound, isHead: head.method == .HEAD, keepingAlive: head.letsAnotherFollow)
         if let response = plane.answerAtOnce(request) { return reply.give(response) }

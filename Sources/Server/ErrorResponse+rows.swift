@@ -149,6 +149,8 @@ extension ErrorResponse {
         case .overloaded: unavailable("too much is under way; try again")
         case .storeUnavailable: unavailable("the store cannot be written now; try again")
         case .noSigningKey: unavailable("no key can sign now; try again")
+        case .issuerUnreachable:
+            unavailable("the broker gets no answer from the issuer; try again, and see the broker's log")
         case .internalError: Row(.internalServerError, "server_error", "something failed here; it is in the log")
         }
     }

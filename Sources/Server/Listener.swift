@@ -14,15 +14,18 @@ package struct Listener: Sendable {
     private let limits: RequestLimits
     private let load: ServerLoad
     private let tls: TLSIdentity?
+    private let peers: AllowedPeers
     private let bound: @Sendable () -> Void
 
-    /// A listener that ``Listeners`` opens; `bound` is called when the socket accepts connections.
+    /// A listener that ``Listeners`` opens; `bound` is called when the socket accepts connections, and `peers` may
+    /// speak on it where it is a Unix socket.
     package init(
         address: ListenAddress,
         plane: any Plane,
         limits: RequestLimits = RequestLimits(),
         load: ServerLoad,
         tls: TLSIdentity? = nil,
+        peers: AllowedPeers = .owner,
         bound: @escaping @Sendable () -> Void = {}
     ) {
         self.address = address
@@ -30,6 +33,7 @@ package struct Listener: Sendable {
         self.limits = limits
         self.load = load
         self.tls = tls
+        self.peers = peers
         self.bound = bound
     }
 
@@ -40,7 +44,12 @@ package struct Listener: Sendable {
         do {
             let channel = try await bind(group, quiescing)
             bound()
-            return OpenListener(channel: channel, quiescing: quiescing, drained: group.any().makePromise())
+            return OpenListener(
+                channel: channel,
+                quiescing: quiescing,
+                drained: group.any().makePromise(),
+                socketFile: socketFile
+            )
         } catch {
             throw ListenerError(
                 address: address,
@@ -66,21 +75,37 @@ package struct Listener: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
         switch address {
         case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
-        case .unix(let path):
-            let channel = try await bootstrap.bind(unixDomainSocketPath: UnixSocketPath.short(path)).get()
-            chmod(path, 0o600)
-            return channel
+        case .unix(let path): return try await bind(bootstrap, toSocket: path)
         }
+    }
+
+    /// The socket appears at its path when it has its mode and accepts connections, not before.
+    private func bind(_ bootstrap: ServerBootstrap, toSocket path: String) async throws -> any Channel {
+        let draft = path + ".new"
+        unlink(draft)
+        let channel = try await bootstrap.bind(unixDomainSocketPath: UnixSocketPath.short(draft)).get()
+        guard chmod(draft, peers.socketMode) == 0, rename(draft, path) == 0 else {
+            let reason = IOError(errnoCode: errno, reason: "rename")
+            unlink(draft)
+            try? await channel.close()
+            throw reason
+        }
+        return channel
+    }
+
+    private var socketFile: BoundSocketFile? {
+        guard case .unix(let path) = address else { return nil }
+        return BoundSocketFile(path)
     }
 
     private func configure(_ channel: any Channel) -> EventLoopFuture<Void> {
         guard load.connect() else { return channel.close() }
         channel.closeFuture.whenComplete { _ in load.disconnect() }
-        guard case .unix = address else { return addHandlers(channel) }
-        return PeerCredentials.requireOwner(of: channel).flatMap { addHandlers(channel) }
+        guard case .unix = address else { return addHandlers(channel, peer: nil) }
+        return PeerCredentials.uid(of: channel, among: peers).flatMap { addHandlers(channel, peer: $0) }
     }
 
-    private func addHandlers(_ channel: any Channel) -> EventLoopFuture<Void> {
+    private func addHandlers(_ channel: any Channel, peer: uid_t?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
@@ -96,7 +121,7 @@ package struct Listener: Sendable {
             )
             try pipeline.addHandler(HTTPServerPipelineHandler())
             try pipeline.addHandler(
-                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil)
+                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
             )
         }
     }

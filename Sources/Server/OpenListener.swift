@@ -6,17 +6,26 @@ struct OpenListener: Sendable {
     private let channel: any Channel
     private let quiescing: ServerQuiescingHelper
     private let drained: EventLoopPromise<Void>
+    private let socketFile: BoundSocketFile?
 
-    init(channel: any Channel, quiescing: ServerQuiescingHelper, drained: EventLoopPromise<Void>) {
+    init(
+        channel: any Channel,
+        quiescing: ServerQuiescingHelper,
+        drained: EventLoopPromise<Void>,
+        socketFile: BoundSocketFile?
+    ) {
         self.channel = channel
         self.quiescing = quiescing
         self.drained = drained
+        self.socketFile = socketFile
     }
 
-    /// Stops accepting, closes idle connections and lets the others finish the request they are at.
+    /// Takes a socket's file away, stops accepting, closes idle connections and lets the others finish the request they
+    /// are at.
     ///
     /// Once.
     func drain() {
+        socketFile?.remove()
         quiescing.initiateShutdown(promise: drained)
     }
 

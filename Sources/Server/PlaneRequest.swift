@@ -13,8 +13,10 @@ package struct PlaneRequest: Sendable {
     package let body: [UInt8]
     /// When it was taken up: all that is dated for it has this date, though the clock may be moved meanwhile.
     package private(set) var takenUpAt: NumericDate
+    /// The uid at the other end of a Unix socket; nil on any other.
+    package let peer: UInt32?
 
-    package init(head: HTTPRequestHead, body: [UInt8]) {
+    package init(head: HTTPRequestHead, body: [UInt8], peer: UInt32? = nil) {
         let target = Array(head.uri.utf8)
         let mark = target.firstIndex(of: UInt8(ascii: "?"))
         method = head.method
@@ -22,6 +24,7 @@ package struct PlaneRequest: Sendable {
         query = mark.map { ByteString(target[($0 + 1)...]) }
         headers = head.headers
         self.body = body
+        self.peer = peer
         takenUpAt = .now
     }
 

@@ -16,5 +16,6 @@ package enum RequestFault: String, Error, Hashable, Sendable, CaseIterable {
     case overloaded
     case storeUnavailable = "store_unavailable"
     case noSigningKey = "no_signing_key"
+    case issuerUnreachable = "issuer_unreachable"
     case internalError = "internal_error"
 }

@@ -6,7 +6,7 @@ package enum UnixSocketPath {
     ///
     /// The descriptor stays open as long as the process: there is one such socket in a process.
     package static func short(_ path: String) -> String {
-        guard path.utf8.count > 100 else { return path }
+        guard path.utf8.count > 104 else { return path }
         let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { return path }
         return "/proc/self/fd/\(folder)/\((path as NSString).lastPathComponent)"

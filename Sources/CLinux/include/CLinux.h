@@ -24,4 +24,15 @@ int jobsworth_lock_exclusively(int fd);
 /// The file system's magic number (statfs). Returns 0, or errno.
 int jobsworth_file_system_type(const char *path, long *type);
 
+/// Reads what waits in a pipe or a socket and leaves it there. Returns the number of bytes; 0 where there is nothing, or
+/// no way to look.
+ssize_t jobsworth_peek(int fd, void *buffer, size_t size);
+
+/// The place of the first `needle` in `bytes` (memmem); -1 where there is none.
+ssize_t jobsworth_find(const void *bytes, size_t count, const void *needle, size_t needle_count);
+
+/// The path of the Unix socket that this one is connected to, ended by a zero; empty where there is none. `size` is that
+/// of `path`.
+void jobsworth_peer_path(int fd, char *path, size_t size);
+
 #endif
