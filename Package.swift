@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "Keys", dependencies: ["JOSE", crypto], swiftSettings: settings),
         .target(name: "Discovery", dependencies: ["JOSE", "Keys", crypto], swiftSettings: settings),
         .target(name: "Issuer", dependencies: ["JOSE", "Keys", "Discovery", crypto], swiftSettings: settings),
+        .target(name: "JobFile", dependencies: ["JOSE"], swiftSettings: settings),
 
         // Edge: one outside thing each. They never import each other.
         .target(
@@ -73,8 +74,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Issuer", "Storage", "Server", "Publication", "CLinux", crypto, logging,
-                lifecycle, nioCore, nioPosix, nioHTTP1, asyncHTTPClient,
+                "JOSE", "Keys", "Discovery", "Issuer", "JobFile", "Storage", "Server", "Publication", "CLinux", crypto,
+                logging, lifecycle, nioCore, nioPosix, nioHTTP1, nioSSL, asyncHTTPClient,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -106,6 +107,12 @@ let package = Package(
             name: "IssuerTests",
             dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Issuer", crypto],
             path: "Tests/Unit/Issuer",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "JobFileTests",
+            dependencies: ["JOSE", "JobFile"],
+            path: "Tests/Unit/JobFile",
             swiftSettings: settings
         ),
         .testTarget(

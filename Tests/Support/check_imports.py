@@ -14,18 +14,19 @@ ALLOWED = {
     "Keys": CORE | {"JOSE"},
     "Discovery": CORE | {"JOSE", "Keys"},
     "Issuer": CORE | {"JOSE", "Keys", "Discovery"},
+    "JobFile": CORE | {"JOSE"},
     "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Synchronization"},
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
     "Publication": {"AsyncHTTPClient", "Crypto", "Discovery", "Foundation", "JOSE", "Keys", "NIOCore", "NIOHTTP1"},
     "CLI": {"ArgumentParser", "AsyncHTTPClient", "CLinux", "Configuration", "Discovery", "Foundation", "Issuer", "JOSE",
-            "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Publication", "Server",
+            "JobFile", "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Publication", "Server",
             "ServiceLifecycle", "Storage", "Synchronization", "UnixSignals", "Yams"},
 }
 IMPORT = re.compile(r"^(?:@\w+ )?(?:(?:public|package|internal|private|fileprivate) )?import (?:\w+ )?(\w+)", re.M)
 # What a request could make of the process must never be its end.
 TRAP = re.compile(r"\b(try!|as!|fatalError|preconditionFailure|precondition\(|assertionFailure|unowned)")
-CORE_MODULES = {"JOSE", "Keys", "Discovery", "Issuer"}
+CORE_MODULES = {"JOSE", "Keys", "Discovery", "Issuer", "JobFile"}
 CLOCK = re.compile(r"\b(Date\(\)|clock_gettime|ContinuousClock|SuspendingClock|Task\.sleep)")
 
 
