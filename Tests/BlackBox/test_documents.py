@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from harness import claims_of, registration
-from test_openbao import bao  # noqa: F401  a fixture
+from openbao import bao  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

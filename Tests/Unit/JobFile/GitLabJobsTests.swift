@@ -71,11 +71,11 @@ import Testing
         let file = """
             {"default": {"id_tokens": {"D": {"aud": "d"}}, "secrets": {"S": {"vault": "a/b"}}},
              "bare": {}, "own": {"id_tokens": {"O": {"aud": "o"}}}, "none": {"id_tokens": {}},
-             "apart": {"inherit": {"default": "false"}}, "image": {"inherit": {"default": ["image"]}},
+             "apart": {"inherit": {"default": "false"}}, "partly": {"inherit": {"default": ["image"]}},
              "tokens": {"inherit": {"default": ["id_tokens"]}}}
             """
         let expected: [ByteString: [ByteString]] = [
-            "bare": ["D"], "own": ["O"], "none": [], "apart": [], "image": [], "tokens": ["D"],
+            "bare": ["D"], "own": ["O"], "none": [], "apart": [], "partly": [], "tokens": ["D"],
         ]
         for (job, names) in expected {
             #expect(try definition(file, job).idTokens.map(\.name) == names)
