@@ -5,7 +5,8 @@ import Synchronization
 /// A job's command while it runs: its signals and its end.
 ///
 /// The command leads a process group of its own, so that what it started is told, too, when the job is cancelled. On a
-/// terminal it stays in ours: there the terminal signals, and a group in the background could not read from it.
+/// terminal it stays in ours, unless it is another user's: there the terminal signals, and a group in the background could
+/// not read from it.
 final class ChildProcess: Sendable {
     private enum State {
         /// Nothing runs yet; a request to stop ends what is under way instead.
@@ -24,8 +25,8 @@ final class ChildProcess: Sendable {
         let signal: Int32
     }
 
-    init() {
-        leadsGroup = isatty(0) == 0 || tcgetpgrp(0) != getpgrp()
+    init(hasOtherUser: Bool) {
+        leadsGroup = hasOtherUser || isatty(0) == 0 || tcgetpgrp(0) != getpgrp()
     }
 
     /// Work before the command's start that a request to stop may cut short.

@@ -48,7 +48,7 @@ struct JobExecCommand: AsyncParsableCommand {
         let connection = try RunnerConnection(runner, standardInputIsTaken: registration.takesStandardInput)
         source.relinquish()
         signal(SIGPIPE, SIG_IGN)
-        let child = ChildProcess()
+        let child = ChildProcess(hasOtherUser: separation.user != nil)
         let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint, .sighup, .sigquit, .sigusr1, .sigusr2])
         let listener = Task { for await signal in signals { child.send(signal.rawValue) } }
         let job = try await WrappedJob.start(body, by: connection)

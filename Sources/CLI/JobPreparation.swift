@@ -12,6 +12,7 @@ struct JobPreparation: Sendable {
     /// Runs the command in what was prepared, and clears it away.
     func run(_ command: [String], as child: ChildProcess) async throws -> Int32 {
         let files = tokenFiles.files
+        try refuseDoubles(files)
         guard !files.isEmpty || secrets.values.contains(where: \.definition.isFile) else {
             return try await run(command, as: child, in: environment(nil), [])
         }
@@ -41,6 +42,14 @@ struct JobPreparation: Sendable {
                 leadsGroup: child.leadsGroup
             )
         )
+    }
+
+    /// One variable cannot mean two things, nor one file.
+    private func refuseDoubles(_ files: [TokenFile]) throws {
+        let given = try job.answer.safeEnvironment().map(\.0) + secrets.values.map(\.definition.name.string)
+        if let double = files.first(where: { given.contains($0.variable) }) {
+            throw CommandFailure.wrongUsage("\(double.variable) is a token or secret of the job already")
+        }
     }
 
     private func environment(_ folder: JobFolder?) throws -> JobEnvironment {

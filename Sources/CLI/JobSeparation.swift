@@ -26,6 +26,11 @@ struct JobSeparation {
                 "COMMAND would run as root and could read the runner's credential from this process; \(remedy)"
             )
         }
+        if case .broker = source {
+            throw CommandFailure.wrongUsage(
+                "COMMAND would run as this user, for whom the broker registers any job; \(remedy)"
+            )
+        }
         if source.file != nil {
             throw CommandFailure.wrongUsage(
                 "COMMAND would run as this user and could read the runner's credential from its file; \(remedy)"

@@ -59,10 +59,14 @@ struct RegistrationOptions: ParsableArguments {
         }
     }
 
-    /// The body of the registration as it was given, or as the options make it.
+    /// The body of the registration as it was given, or as the options and the job file make it.
     func body() throws -> [UInt8] {
-        guard facts != nil, file == nil else { return try registration().body.serialized }
-        return try givenBody()
+        guard facts == nil || file != nil else { return try givenBody() }
+        let (body, definition) = try registration()
+        if let job, definition?.secrets.isEmpty == false {
+            StandardStreams.complain("the secrets of \(job) are not fetched: that is for job exec to do")
+        }
+        return body.serialized
     }
 
     /// The registration with what the job file adds to it.

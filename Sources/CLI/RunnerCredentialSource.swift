@@ -5,18 +5,21 @@ enum RunnerCredentialSource {
     case descriptor(Int32)
     case file(String)
     case standardInput
-    /// Somebody else holds it, or there is none.
-    case elsewhere
+    /// A broker holds it, which registers jobs for whoever may speak to it.
+    case broker
+    /// There is none.
+    case nothing
 
     init(_ options: RunnerOptions, standardInputIsTaken: Bool) {
-        if let descriptor = options.credentialFd {
+        let environment = ProcessInfo.processInfo.environment
+        if environment["JOBSWORTH_RUNNER_BROKER"] != nil {
+            self = .broker
+        } else if let descriptor = options.credentialFd {
             self = .descriptor(descriptor)
-        } else if let path = options.credentialFile
-            ?? ProcessInfo.processInfo.environment["JOBSWORTH_RUNNER_CREDENTIAL_FILE"]
-        {
+        } else if let path = options.credentialFile ?? environment["JOBSWORTH_RUNNER_CREDENTIAL_FILE"] {
             self = .file(path)
         } else {
-            self = standardInputIsTaken ? .elsewhere : .standardInput
+            self = standardInputIsTaken ? .nothing : .standardInput
         }
     }
 
@@ -28,7 +31,7 @@ enum RunnerCredentialSource {
             case .descriptor(let descriptor): fstat(descriptor, &status)
             case .file(let path): stat(path, &status)
             case .standardInput: fstat(0, &status)
-            case .elsewhere: -1 as Int32
+            case .broker, .nothing: -1 as Int32
             }
         guard answer == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return status
@@ -40,7 +43,7 @@ enum RunnerCredentialSource {
         case .descriptor(let descriptor) where descriptor > 2: close(descriptor)
         case .descriptor(let descriptor): Self.replace(descriptor)
         case .standardInput: Self.replace(0)
-        case .file, .elsewhere: break
+        case .file, .broker, .nothing: break
         }
     }
 

@@ -20,7 +20,7 @@ struct TokenRenewal: Sendable {
             guard let parsed = try? UnverifiedToken(parsing: Array(token.utf8)),
                 let claims = try? JSONReader.read(parsed.payload).objectValue,
                 let issuedAt = claims["iat"]?.integerValue, let expiry = claims["exp"]?.integerValue,
-                (issuedAt...issuedAt + 31_536_000).contains(expiry)
+                (0...1 << 40).contains(issuedAt), (issuedAt...1 << 41).contains(expiry)
             else { throw CommandFailure.failed("the issuer gave a token without iat and exp") }
             self.token = token
             self.takenAt = takenAt

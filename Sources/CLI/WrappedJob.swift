@@ -27,7 +27,7 @@ struct WrappedJob: Sendable {
     func beat() async {
         var isComplaining = false
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(lease * 1000 / (isComplaining ? 10 : 3)))
+            try? await Task.sleep(for: .seconds(lease) / (isComplaining ? 10 : 3))
             guard !Task.isCancelled else { return }
             do {
                 _ = try await connection.send("POST", path + "/heartbeat", expecting: [200, 204])

@@ -80,7 +80,8 @@ static int execute(const struct jobsworth_command *command) {
 
 static void become(const struct jobsworth_command *command, pid_t parent, int report) {
     struct spawn_failure failure = {0, JOBSWORTH_SPAWN_USER};
-    if (command->leads_group) setpgid(0, 0);
+    if (command->changes_user) setsid();
+    else if (command->leads_group) setpgid(0, 0);
     if (command->changes_user) failure.error = take_user(command);
     if (failure.error == 0) {
         // After the change of user, which clears it.
@@ -116,7 +117,6 @@ int jobsworth_spawn(const struct jobsworth_command *command, pid_t *pid, int *st
         close(report[0]);
         return error;
     }
-    if (command->leads_group) setpgid(child, child);
     struct spawn_failure failure;
     ssize_t count;
     do count = read(report[0], &failure, sizeof failure);

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import pwd
-import shutil
 import signal
-import stat
+import socket
 import subprocess
-import sys
-import time
+from pathlib import Path
 
 import pytest
 
@@ -106,11 +105,12 @@ def test_a_job_that_opts_in_to_nothing_gets_nothing(execute):
     (("no-such-command",), 127), (("/no/such/command",), 127), (("/etc/hostname",), 126), (("/etc",), 126),
 ])
 def test_the_exit_code_is_the_commands(issuer, execute, command, code):
-    reference = f"exit-{harness.uuid.uuid4().hex}"
-    done = execute(*command, options=("--i-trust-the-job", "--reference", reference))
+    repository = f"acme/exit-{harness.uuid.uuid4().hex}"
+    done = execute(*command, repository=repository)
     assert done.returncode == code, done
     assert done.stdout == ""
-    assert [record["end"] for record in issuer.audit(kind="job_ended") if record.get("reference") == reference] or True
+    (registered,) = issuer.audit(operation="registration", repository=repository)
+    assert issuer.audit(operation="job_end", job=registered["job"])
 
 
 def test_output_input_and_arguments_are_the_commands_own(arguments, credential_file):
@@ -169,6 +169,38 @@ def test_the_command_is_told_when_the_wrapper_is_killed(processes, arguments, cr
     ready(shared / "up")
     process.kill()
     poll((shared / "told").exists, seconds=10)
+
+
+def test_the_lease_ends_the_job_of_a_wrapper_that_was_killed(issuer, processes, arguments, credential_file, shared):
+    script = f"({PRINT_REQUEST}) > {shared}/new; mv {shared}/new {shared}/up; sleep 30"
+    process = start(processes, arguments, credential_file, "sh", "-c", script,
+                    options=("--i-trust-the-job", "--lease", "2"))
+    url, token = ready(shared / "up")
+    process.kill()
+    poll(lambda: request_token_status(issuer, url, token) == 401, seconds=20)
+
+
+def test_a_terminal_interrupts_the_command_once(arguments, credential_file, shared):
+    """On a terminal the command is in the wrapper's group, and the terminal signals both."""
+    script = (f"trap 'echo got >> {shared}/got' INT; trap 'exit 5' TERM; echo up > {shared}/up;"
+              f" while :; do sleep 0.1; done")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(str(binary()), [str(binary()), *arguments("--i-trust-the-job"), "--", "sh", "-c", script],
+                  clean_environment(JOBSWORTH_RUNNER_CREDENTIAL_FILE=str(credential_file)))
+    try:
+        ready(shared / "up")
+        os.write(terminal, b"\x03")
+        ready(shared / "got")
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+        pid = None
+        assert (shared / "got").read_text() == "got\n"
+    finally:
+        os.close(terminal)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 # --- secrets
@@ -260,6 +292,23 @@ def test_without_every_secret_nothing_starts(deploy, shared, changes, words):
     assert list(shared.iterdir()) == []
 
 
+def test_a_stop_before_the_command_runs_ends_the_job(issuer, processes, vault, credential_file, directory):
+    with socket.create_server((harness.HOST, 0)) as silent:
+        file, given = directory / "ci.yml", directory / "facts.json"
+        file.write_text(JOB_FILE)
+        given.write_text(json.dumps({"job": vault[0]}))
+        process = processes(
+            binary(), "job", "exec", "--issuer", issuer.url, "--facts", given, "--file", file, "--job", "deploy",
+            "--i-trust-the-job", "--", "true", stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=clean_environment(JOBSWORTH_RUNNER_CREDENTIAL_FILE=str(credential_file),
+                                  VAULT_SERVER_URL=f"http://{harness.HOST}:{silent.getsockname()[1]}"))
+        silent.accept()[0].recv(1)  # the login has begun, and gets no answer
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    (registered,) = issuer.audit(operation="registration", repository=vault[0]["repository"])
+    assert issuer.audit(operation="job_end", job=registered["job"])
+
+
 def test_the_logins_end_with_the_command(deploy, bao):  # noqa: F811
     def accessors() -> set[str]:
         answer = bao.call("LIST", "auth/token/accessors")
@@ -274,8 +323,8 @@ def test_the_logins_end_with_the_command(deploy, bao):  # noqa: F811
 
 @pytest.fixture
 def brief_issuer(module_issuers, directory):
-    """Tokens that live three seconds."""
-    issuer = module_issuers.make(environment={"JOBSWORTH_TOKENS_LIFETIME": "3"})
+    """Tokens that live five seconds."""
+    issuer = module_issuers.make(environment={"JOBSWORTH_TOKENS_LIFETIME": "5"})
     return issuer.start()
 
 
@@ -284,7 +333,7 @@ def test_a_token_file_is_renewed_while_the_command_runs(brief_issuer, directory,
     credential.touch(mode=0o600)
     credential.write_text(brief_issuer.runner("acme/*").credential)
     given = [part for pair in facts().items() for part in ("--fact", "=".join(pair))]
-    script = ('for i in 1 2 3 4 5 6 7 8; do cat "$AWS_WEB_IDENTITY_TOKEN_FILE"; echo " $(date +%s)"; sleep 1; done; '
+    script = ('for i in 1 2 3 4 5 6 7 8 9; do cat "$AWS_WEB_IDENTITY_TOKEN_FILE"; echo " $(date +%s)"; sleep 1; done; '
               'stat -c %a "$AWS_WEB_IDENTITY_TOKEN_FILE" >&2; ls "$(dirname "$AWS_WEB_IDENTITY_TOKEN_FILE")" >&2')
     done = run_cli("job", "exec", "--issuer", brief_issuer.url, *given, "--permission", "id-token=write",
                    "--i-trust-the-job", "--aws-token-file", "sts.amazonaws.com", "--", "sh", "-c", script,
@@ -298,6 +347,35 @@ def test_a_token_file_is_renewed_while_the_command_runs(brief_issuer, directory,
         assert claims["exp"] >= int(second), "an expired token stood in the file"
     assert done.stderr.split() == ["600", "AWS_WEB_IDENTITY_TOKEN_FILE"]
     assert list(shared.iterdir()) == []
+
+
+def test_a_token_file_outlives_a_restart_of_the_issuer(brief_issuer, processes, directory, shared):
+    credential = directory / "brief"
+    credential.touch(mode=0o600)
+    credential.write_text(brief_issuer.runner("acme/*").credential)
+    given = [part for pair in facts().items() for part in ("--fact", "=".join(pair))]
+    process = processes(
+        binary(), "job", "exec", "--issuer", brief_issuer.url, *given, "--permission", "id-token=write",
+        "--i-trust-the-job", "--token-file", "T=a", "--", "sh", "-c",
+        f'echo "$T" > {shared}/new; mv {shared}/new {shared}/up; while ! test -e {shared}/enough; do sleep 0.1; done',
+        env=clean_environment(JOBSWORTH_RUNNER_CREDENTIAL_FILE=str(credential), TMPDIR=str(shared)),
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    token_file = Path(ready(shared / "up")[0])
+    brief_issuer.stop()
+    old = token_file.read_text()
+    line = process.stderr.readline()
+    assert "T has expired" in line and "eyJ" not in line
+    assert token_file.read_text() == old
+    brief_issuer.start()
+    poll(lambda: token_file.read_text() != old, seconds=60, what="a new token")
+    (shared / "enough").touch()
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+
+
+def test_a_token_file_cannot_take_the_name_of_a_token(execute):
+    done = execute("true", options=("--i-trust-the-job", "--id-token", "A=a", "--token-file", "A=b"))
+    assert done.returncode == 64 and "A is a token" in done.stderr
 
 
 def test_the_clouds_variables_name_files_that_their_clients_read(execute, shared):
@@ -378,23 +456,20 @@ def test_the_credential_is_not_in_the_commands_environment_or_descriptors(argume
     assert done.stdout.splitlines()[-4:] == ["0", "1", "2", "3"], "3 is ls's own"
 
 
+# What is open in the parent process: opening these takes the same right as reading them.
 PRY = """
-import os, sys
-parent = os.getppid()
-for name in ("environ", "mem", "fd", "maps", "cwd"):
-    path = f"/proc/{parent}/{name}"
-    try:
-        if name == "fd":
-            [os.readlink(f"{path}/{entry}") for entry in os.listdir(path)]
-        elif name == "cwd":
-            os.readlink(path)
-        else:
-            open(path, "rb").read(1)
-        print(name, "REACHED")
-    except OSError as error:
-        print(name, error.strerror)
-print("stdin", sys.stdin.buffer.read())
+for name in environ mem maps; do (: < /proc/$PPID/$name) 2>/dev/null && echo $name; done
+for name in cwd exe root; do readlink /proc/$PPID/$name > /dev/null && echo $name; done
+ls /proc/$PPID/fd > /dev/null 2>&1 && echo fd
+echo "stdin $(cat)"
 """
+AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def test_what_pries_reaches_a_parent_that_is_not_closed():
+    control = subprocess.run(["sh", "-c", 'sh -c "$0"; true', PRY], input="x", capture_output=True, text=True, timeout=30,
+                             **AS_NOBODY)
+    assert control.stdout.split() == ["environ", "mem", "maps", "cwd", "exe", "root", "fd", "stdin", "x"]
 
 
 @pytest.mark.parametrize("how", ["pipe", "descriptor"])
@@ -408,14 +483,11 @@ def test_the_wrapper_is_closed_to_its_own_user(arguments, runner, shared, how):
         os.close(writing)
         options, passed = ("--credential-fd", str(reading)), (reading,)
     done = subprocess.run(
-        [str(binary()), *arguments(*options), "--", os.path.realpath(sys.executable), "-c", PRY],
-        input=runner.credential.encode() if how == "pipe" else b"", capture_output=True, timeout=60, cwd="/",
-        user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[], pass_fds=passed,
-        env=clean_environment(TMPDIR=str(shared)))
+        [str(binary()), *arguments(*options), "--", "sh", "-c", PRY],
+        input=runner.credential.encode() if how == "pipe" else b"", capture_output=True, timeout=60, pass_fds=passed,
+        env=clean_environment(TMPDIR=str(shared)), **AS_NOBODY)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.decode().splitlines()
-    assert [line.split(" ", 1)[1] for line in lines[:5]] == ["Permission denied"] * 5, lines
-    assert lines[5] == "stdin b''"
+    assert done.stdout.decode().split() == ["stdin"]
 
 
 def test_a_credential_file_on_standard_input_is_a_file_all_the_same(arguments, runner, shared):
@@ -426,13 +498,12 @@ def test_a_credential_file_on_standard_input_is_a_file_all_the_same(arguments, r
     with open(file) as stdin:
         done = subprocess.run(
             [str(binary()), *arguments(), "--", "true"], stdin=stdin, capture_output=True, text=True, timeout=60,
-            cwd="/", user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[], env=clean_environment())
+            env=clean_environment(), **AS_NOBODY)
     assert done.returncode == 64 and "from its file" in done.stderr
 
 
 def test_only_root_can_run_a_command_as_somebody_else(arguments, runner):
     done = subprocess.run(
         [str(binary()), *arguments("--user", "daemon"), "--", "true"], input=runner.credential, capture_output=True,
-        text=True, timeout=60, cwd="/", user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[],
-        env=clean_environment())
+        text=True, timeout=60, env=clean_environment(), **AS_NOBODY)
     assert done.returncode == 64 and "only root" in done.stderr

@@ -39,7 +39,8 @@ struct jobsworth_command {
     gid_t gid;
     const gid_t *groups;
     size_t group_count;
-    /// Not 0: the process leads a group of its own.
+    /// Not 0: the process leads a group of its own. One with another user leads a session instead: in ours it could type
+    /// into our terminal (TIOCSTI).
     int leads_group;
 };
 
