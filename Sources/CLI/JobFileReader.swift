@@ -7,6 +7,8 @@ struct JobFileReader {
     private let document: YAMLDocument
 
     init(path: String) throws {
+        let deadline = ReadingDeadline(path)
+        defer { deadline.lift() }
         self.path = path
         document = try YAMLDocument(path: path)
     }

@@ -302,9 +302,11 @@ def test_a_stop_before_the_command_runs_ends_the_job(issuer, processes, vault, c
             "--i-trust-the-job", "--", "true", stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=clean_environment(JOBSWORTH_RUNNER_CREDENTIAL_FILE=str(credential_file),
                                   VAULT_SERVER_URL=f"http://{harness.HOST}:{silent.getsockname()[1]}"))
-        silent.accept()[0].recv(1)  # the login has begun, and gets no answer
-        process.terminate()
-        assert process.wait(20) == 128 + signal.SIGTERM
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)  # the login has begun, and gets no answer
+            process.terminate()
+            assert process.wait(20) == 128 + signal.SIGTERM
     (registered,) = issuer.audit(operation="registration", repository=vault[0]["repository"])
     assert issuer.audit(operation="job_end", job=registered["job"])
 

@@ -170,6 +170,18 @@ def test_a_hostile_file_gives_one_clear_line(start, text, words):
     refused(start(text, "a"), *words)
 
 
+def test_a_file_that_would_take_for_ever_is_given_up(start):
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"b{n}: &b{n} [{', '.join(['*' + (f'b{n - 1}' if n else 'a')] * 9)}]\n" for n in range(20))
+    refused(start(bomb + "? *b19\n: v\n", "a"), "ci.yml", "too long")
+
+
+def test_secrets_are_left_to_job_exec_and_that_is_said(start):
+    text = "a:\n  id_tokens: {T: {aud: x}}\n  secrets: {S: {vault: a/b}}\n"
+    done = start(text, "a")
+    assert list(registered(done)["id_tokens"]) == ["T"] and "job exec" in done.stderr
+
+
 def test_a_file_that_is_not_there_is_said(issuer, directory):
     done = run_cli("job", "start", "--issuer", issuer.url, "--file", str(directory / "none.yml"), "--job", "a",
                    "--fact", "repository=a/b", stdin="x")
