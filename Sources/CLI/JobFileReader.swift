@@ -7,8 +7,6 @@ struct JobFileReader {
     private let document: YAMLDocument
 
     init(path: String) throws {
-        let deadline = ReadingDeadline(path)
-        defer { deadline.lift() }
         self.path = path
         document = try YAMLDocument(path: path)
     }

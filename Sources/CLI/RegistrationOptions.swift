@@ -76,6 +76,8 @@ struct RegistrationOptions: ParsableArguments {
         guard given["permissions"] == nil, given["id_tokens"] == nil else {
             throw CommandFailure.wrongUsage(Self.twoSources)
         }
+        let deadline = ReadingDeadline(file)
+        defer { deadline.lift() }
         return try JobFileReader(path: file).completed(given, forJob: job)
     }
 

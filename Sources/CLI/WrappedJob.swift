@@ -27,7 +27,7 @@ struct WrappedJob: Sendable {
     func beat() async {
         var isComplaining = false
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(lease) / (isComplaining ? 10 : 3))
+            try? await Task.sleep(for: max(.seconds(lease) / (isComplaining ? 10 : 3), .milliseconds(100)))
             guard !Task.isCancelled else { return }
             do {
                 _ = try await connection.send("POST", path + "/heartbeat", expecting: [200, 204])

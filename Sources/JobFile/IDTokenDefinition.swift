@@ -13,9 +13,7 @@ package struct IDTokenDefinition: Hashable, Sendable {
     init(_ name: ByteString, _ value: JSONValue, at path: JobFilePath) throws(JobFileError) {
         guard VariableName.isAllowed(name) else { throw JobFileError(.variableNameRefused, at: path) }
         guard let object = value.objectValue else { throw JobFileError(.mappingExpected, at: path) }
-        if let stranger = object.members.first(where: { $0.name != "aud" }) {
-            throw JobFileError(.keyUnknown(stranger.name), at: path.key(stranger.name))
-        }
+        try object.requireKeys(["aud"], at: path)
         self.name = name
         audience = try Self.audience(object["aud"] ?? .null, at: path)
     }

@@ -6,12 +6,16 @@ import json
 import os
 import pty
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from standins import StandIn, verify_through_discovery
+from test_real_clients import AWS_ANSWER
 
 import harness
 from harness import binary, claims_of, clean_environment, facts, full_facts, poll, registration, run_cli
@@ -399,6 +403,35 @@ def test_the_clouds_variables_name_files_that_their_clients_read(execute, shared
     assert account["service_account_impersonation_url"].endswith("deploy@acme.iam.gserviceaccount.com:generateAccessToken")
 
 
+CLIENTS = """
+import boto3, google.auth, os
+from google.auth.transport.requests import Request
+print(boto3.Session().get_credentials().get_frozen_credentials().access_key)
+credentials, _ = google.auth.load_credentials_from_file(os.environ["GOOGLE_APPLICATION_CREDENTIALS"])
+print(credentials.retrieve_subject_token(Request()))
+"""
+
+
+def test_the_clouds_own_clients_find_their_tokens(issuer, execute, directory):
+    """boto3 and google-auth unmodified, as the command."""
+    def sts(_, form):
+        claims = verify_through_discovery(issuer.url, form["WebIdentityToken"], "sts.amazonaws.com")
+        return 200, "text/xml", AWS_ANSWER.format(subject=claims["sub"])
+
+    none = str(directory / "none")
+    with StandIn(sts) as stand_in:
+        done = execute(
+            sys.executable, "-c", CLIENTS,
+            options=("--i-trust-the-job", "--aws-token-file", "sts.amazonaws.com", "--google-credentials", PROVIDER),
+            env={"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/deploy", "AWS_REGION": "us-east-1",
+                 "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_STS": stand_in.url, "AWS_CONFIG_FILE": none,
+                 "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true"})
+    assert done.returncode == 0, done.stderr
+    key, token = done.stdout.split()
+    assert key == "ASIASTANDIN"
+    assert verify_through_discovery(issuer.url, token, "https:" + PROVIDER)
+
+
 @pytest.mark.parametrize("options", [
     ("--token-file", "nothing"), ("--token-file", "1X=a"), ("--token-file", "../x=a"), ("--google-credentials", "x"),
     ("--google-service-account", "a@b"), ("--token-file", "A=a", "--token-file", "A=b"),
@@ -465,7 +498,16 @@ for name in cwd exe root; do readlink /proc/$PPID/$name > /dev/null && echo $nam
 ls /proc/$PPID/fd > /dev/null 2>&1 && echo fd
 echo "stdin $(cat)"
 """
-AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [], "cwd": "/"}
+AS_NOBODY: dict = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+@pytest.fixture(scope="module")
+def reachable():
+    """The binary where every user may run it: a clone may lie in a closed home."""
+    folder = harness.new_directory()
+    folder.chmod(0o755)
+    yield shutil.copy(binary(), folder / "jobsworth")
+    shutil.rmtree(folder)
 
 
 def test_what_pries_reaches_a_parent_that_is_not_closed():
@@ -475,7 +517,7 @@ def test_what_pries_reaches_a_parent_that_is_not_closed():
 
 
 @pytest.mark.parametrize("how", ["pipe", "descriptor"])
-def test_the_wrapper_is_closed_to_its_own_user(arguments, runner, shared, how):
+def test_the_wrapper_is_closed_to_its_own_user(reachable, arguments, runner, shared, how):
     """The credential comes through a pipe to a user that also runs the command: nothing of the wrapper is open to it."""
     options: tuple = ()
     passed = ()
@@ -485,27 +527,27 @@ def test_the_wrapper_is_closed_to_its_own_user(arguments, runner, shared, how):
         os.close(writing)
         options, passed = ("--credential-fd", str(reading)), (reading,)
     done = subprocess.run(
-        [str(binary()), *arguments(*options), "--", "sh", "-c", PRY],
+        [reachable, *arguments(*options), "--", "sh", "-c", PRY],
         input=runner.credential.encode() if how == "pipe" else b"", capture_output=True, timeout=60, pass_fds=passed,
         env=clean_environment(TMPDIR=str(shared)), **AS_NOBODY)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().split() == ["stdin"]
 
 
-def test_a_credential_file_on_standard_input_is_a_file_all_the_same(arguments, runner, shared):
+def test_a_credential_file_on_standard_input_is_a_file_all_the_same(reachable, arguments, runner, shared):
     file = shared / "credential"
     file.touch(mode=0o600)
     file.write_text(runner.credential)
     os.chown(file, NOBODY.pw_uid, NOBODY.pw_gid)
     with open(file) as stdin:
         done = subprocess.run(
-            [str(binary()), *arguments(), "--", "true"], stdin=stdin, capture_output=True, text=True, timeout=60,
+            [reachable, *arguments(), "--", "true"], stdin=stdin, capture_output=True, text=True, timeout=60,
             env=clean_environment(), **AS_NOBODY)
     assert done.returncode == 64 and "from its file" in done.stderr
 
 
-def test_only_root_can_run_a_command_as_somebody_else(arguments, runner):
+def test_only_root_can_run_a_command_as_somebody_else(reachable, arguments, runner):
     done = subprocess.run(
-        [str(binary()), *arguments("--user", "daemon"), "--", "true"], input=runner.credential, capture_output=True,
+        [reachable, *arguments("--user", "daemon"), "--", "true"], input=runner.credential, capture_output=True,
         text=True, timeout=60, env=clean_environment(), **AS_NOBODY)
     assert done.returncode == 64 and "only root" in done.stderr
