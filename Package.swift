@@ -48,19 +48,21 @@ let package = Package(
             dependencies: ["JOSE", "Keys", "Discovery", "Policy", crypto],
             swiftSettings: settings
         ),
+        .target(name: "JobFile", dependencies: ["JOSE"], swiftSettings: settings),
 
         // Edge: one outside thing each. They never import each other.
         .target(
             name: "Storage",
             dependencies: [
-                "JOSE", "Keys", "Issuer", "CLinux", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
+                "JOSE", "Keys", "Policy", "Issuer", "CLinux", crypto, logging,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
         .target(
             name: "Server",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Issuer", "CLinux", crypto, logging, lifecycle,
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", crypto, logging, lifecycle,
                 nioCore, nioPosix, nioHTTP1, nioSSL, .product(name: "NIOExtras", package: "swift-nio-extras"),
             ],
             swiftSettings: settings
@@ -78,9 +80,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "Storage", "Server", "Publication", "CLinux", crypto,
-                logging,
-                lifecycle, nioCore, nioPosix, nioHTTP1, asyncHTTPClient,
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "JobFile", "Storage", "Server", "Publication",
+                "CLinux", crypto, logging, lifecycle, nioCore, nioPosix, nioHTTP1, nioSSL, asyncHTTPClient,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -112,6 +113,12 @@ let package = Package(
             name: "IssuerTests",
             dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Policy", "Issuer", crypto],
             path: "Tests/Unit/Issuer",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "JobFileTests",
+            dependencies: ["JOSE", "JobFile"],
+            path: "Tests/Unit/JobFile",
             swiftSettings: settings
         ),
         .testTarget(

@@ -2,6 +2,7 @@ import Foundation
 import Issuer
 import JOSE
 import Logging
+import Policy
 import Server
 import Synchronization
 

@@ -3,6 +3,7 @@ import Foundation
 import JOSE
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import Server
 
 /// The commands' HTTP client: no redirects, no proxy, bounded in time and size.
@@ -11,6 +12,9 @@ struct HTTPFetcher {
         let status: UInt
         let body: [UInt8]
     }
+
+    /// A file of certificates to trust instead of the machine's.
+    var trustRoots: String?
 
     static let limits = JSONReader.Limits(
         maximumBytes: 8_388_608,
@@ -46,6 +50,10 @@ struct HTTPFetcher {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
         configuration.httpVersion = .http1Only
+        if let trustRoots {
+            configuration.tlsConfiguration = .makeClientConfiguration()
+            configuration.tlsConfiguration?.trustRoots = .file(trustRoots)
+        }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let answer = try await exchange(client, method, url, headers, body)

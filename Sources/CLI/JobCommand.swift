@@ -4,6 +4,6 @@ struct JobCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job",
         abstract: "Register a job, get its tokens, end it.",
-        subcommands: [JobStartCommand.self, JobTokenCommand.self, JobEndCommand.self]
+        subcommands: [JobStartCommand.self, JobTokenCommand.self, JobExecCommand.self, JobEndCommand.self]
     )
 }

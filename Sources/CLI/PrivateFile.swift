@@ -18,15 +18,16 @@ enum PrivateFile {
         }
     }
 
-    static func write(_ bytes: [UInt8], to path: String) throws {
+    static func write(_ bytes: [UInt8], to path: String, owner: (uid: uid_t, gid: gid_t)? = nil) throws {
         let draft = "\(path).\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw CommandFailure.failed("\(path) cannot be written: \(String(cString: strerror(errno)))")
         }
         let written = Foundation.write(descriptor, bytes, bytes.count)
+        let isOwned = owner.map { fchown(descriptor, $0.uid, $0.gid) == 0 } ?? true
         close(descriptor)
-        guard written == bytes.count, rename(draft, path) == 0 else {
+        guard written == bytes.count, isOwned, rename(draft, path) == 0 else {
             unlink(draft)
             throw CommandFailure.failed("\(path) cannot be written")
         }

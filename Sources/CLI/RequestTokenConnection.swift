@@ -4,7 +4,7 @@ import JOSE
 import Policy
 
 /// Asks the issuer for tokens with the request token that the job has in its variables.
-struct RequestTokenConnection {
+struct RequestTokenConnection: Sendable {
     private let url: String
     private let requestToken: String
 
@@ -17,9 +17,15 @@ struct RequestTokenConnection {
                 "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: the job did not opt in to tokens"
             )
         }
-        guard requestToken.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        guard let connection = RequestTokenConnection(url: url, requestToken: requestToken) else {
             throw CommandFailure.failed("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not one line of printable characters")
         }
+        self = connection
+    }
+
+    /// Nil for a request token that cannot stand in a header.
+    init?(url: String, requestToken: String) {
+        guard requestToken.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
         self.url = url
         self.requestToken = requestToken
     }

@@ -13,7 +13,7 @@ struct YAMLDocument {
     /// Reads the file: at most 1 MiB of UTF-8 with one document of at most 100,000 values.
     init(path: String) throws {
         guard let handle = FileHandle(forReadingAtPath: path),
-            let data = try? handle.read(upToCount: Self.maximumBytes + 1)
+            let data = try? handle.read(upToCount: Self.maximumBytes + 1) ?? Data()
         else { throw CommandFailure.wrongConfiguration("\(path) cannot be read") }
         guard data.count <= Self.maximumBytes else {
             throw CommandFailure.wrongConfiguration("\(path) is longer than 1 MiB")
@@ -62,8 +62,8 @@ struct YAMLDocument {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             "line \(mark.line): \(problem)"
-        case .duplicatedKeysInMapping(let duplicates, _):
-            "the key \(duplicates.first ?? "?") stands twice in one mapping"
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            "line \(context.mark.line): the key \(duplicates.first ?? "?") stands twice in one mapping"
         default: "this is not valid YAML"
         }
     }
@@ -75,12 +75,24 @@ private struct Reading {
     private var values = 0
 
     mutating func value(_ node: Node, path: String, depth: Int) throws(YAMLDocument.Malformed) -> JSONValue {
+        try count(node, depth: depth)
+        lines[path] = node.mark?.line ?? 0
+        if Self.isForeign(node.tag) { return .object(try foreign(node, path: path, depth: depth)) }
+        return try plainValue(node, path: path, depth: depth)
+    }
+
+    private mutating func count(_ node: Node, depth: Int) throws(YAMLDocument.Malformed) {
         values += 1
-        let line = node.mark?.line ?? 0
         guard values <= 100_000, depth <= 32 else {
-            throw YAMLDocument.Malformed(explanation: "line \(line): too much, or too deep")
+            throw YAMLDocument.Malformed(explanation: "line \(node.mark?.line ?? 0): too much, or too deep")
         }
-        lines[path] = line
+    }
+
+    private mutating func plainValue(
+        _ node: Node,
+        path: String,
+        depth: Int
+    ) throws(YAMLDocument.Malformed) -> JSONValue {
         switch node {
         case .scalar(let scalar): return Self.isNull(scalar) ? .null : .string(ByteString(scalar.string))
         case .sequence(let sequence):
@@ -90,8 +102,23 @@ private struct Reading {
             }
             return .array(elements)
         case .mapping(let mapping): return .object(try object(mapping, path: path, depth: depth))
-        case .alias: throw YAMLDocument.Malformed(explanation: "line \(line): an alias of nothing")
+        case .alias: throw YAMLDocument.Malformed(explanation: "line \(node.mark?.line ?? 0): an alias of nothing")
         }
+    }
+
+    /// A value with a tag of somebody else's, as GitLab's `!reference [.setup, script]`, becomes an object with that tag
+    /// as its one name: never the plain value, which would mean something else.
+    private mutating func foreign(
+        _ node: Node,
+        path: String,
+        depth: Int
+    ) throws(YAMLDocument.Malformed) -> JSONObject {
+        JSONObject([(ByteString(node.tag.description), try plainValue(node, path: path, depth: depth))])
+    }
+
+    private static func isForeign(_ tag: Tag) -> Bool {
+        let name = tag.description
+        return name.hasPrefix("!") && name != "!"
     }
 
     private mutating func object(
@@ -99,16 +126,57 @@ private struct Reading {
         path: String,
         depth: Int
     ) throws(YAMLDocument.Malformed) -> JSONObject {
+        let (merges, keys) = try Self.split(mapping)
         var members: [(ByteString, JSONValue)] = []
-        for (key, element) in mapping {
-            guard let name = key.scalar?.string else {
-                throw YAMLDocument.Malformed(explanation: "line \(key.mark?.line ?? 0): a key must be one word")
-            }
-            let memberPath = path.isEmpty ? name : "\(path).\(name)"
-            members.append((ByteString(name), try value(element, path: memberPath, depth: depth + 1)))
+        for source in merges { members += try mergedMembers(source, path: path, depth: depth) }
+        guard members.count + keys.count <= Self.maximumKeys else {
+            throw YAMLDocument.Malformed(explanation: "line \(mapping.mark?.line ?? 0): too many keys in one mapping")
+        }
+        for (key, element) in keys {
+            let memberPath = path.isEmpty ? key : "\(path).\(key)"
+            members.append((ByteString(key), try value(element, path: memberPath, depth: depth + 1)))
         }
         return JSONObject(members)
     }
+
+    /// What stands under `<<`, and the explicit keys, which win over it wherever they stand.
+    private static func split(
+        _ mapping: Node.Mapping
+    ) throws(YAMLDocument.Malformed) -> (merges: [Node], keys: [(String, Node)]) {
+        var merges: [Node] = []
+        var keys: [(String, Node)] = []
+        for (key, element) in mapping {
+            guard let scalar = key.scalar else {
+                throw YAMLDocument.Malformed(explanation: "line \(key.mark?.line ?? 0): a key must be one word")
+            }
+            if scalar.string == "<<", scalar.style == .plain {
+                merges.append(element)
+            } else {
+                keys.append((scalar.string, element))
+            }
+        }
+        return (merges, keys)
+    }
+
+    /// What `<<: *anchor` or `<<: [*one, *two]` brings in; of several, the first has the last word.
+    private mutating func mergedMembers(
+        _ node: Node,
+        path: String,
+        depth: Int
+    ) throws(YAMLDocument.Malformed) -> [(ByteString, JSONValue)] {
+        var members: [(ByteString, JSONValue)] = []
+        for source in node.sequence.map(Array.init)?.reversed() ?? [node] {
+            guard let mapping = source.mapping else {
+                throw YAMLDocument.Malformed(explanation: "line \(node.mark?.line ?? 0): << must be given a mapping")
+            }
+            try count(source, depth: depth)
+            members += try object(mapping, path: path, depth: depth + 1).members.map { ($0.name, $0.value) }
+        }
+        return members
+    }
+
+    /// An object looks its names up one after the other.
+    private static let maximumKeys = 2048
 
     private static func isNull(_ scalar: Node.Scalar) -> Bool {
         scalar.style == .plain && ["", "~", "null"].contains(scalar.string)

@@ -1,4 +1,4 @@
-// What Swift can't reach on Linux: variadic prctl, struct ucred, flock, statfs.
+// What Swift can't reach on Linux: variadic prctl, struct ucred, flock, statfs, and what stands between fork and execve.
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -12,8 +12,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int jobsworth_forbid_crash_reports(void) {
@@ -74,4 +76,106 @@ void jobsworth_peer_path(int fd, char *path, size_t size) {
     if (count >= size) return;
     memcpy(path, peer.sun_path, count);
     path[count] = '\0';
+}
+
+struct spawn_failure {
+    int error;
+    int step;
+};
+
+// From here to execve the child has one thread and another's locks: system calls only.
+
+static int take_user(const struct jobsworth_command *command) {
+    // The bare calls: glibc's would look for the other threads of the parent.
+    if (syscall(SYS_setgroups, command->group_count, command->groups) != 0) return errno;
+    if (syscall(SYS_setresgid, command->gid, command->gid, command->gid) != 0) return errno;
+    if (syscall(SYS_setresuid, command->uid, command->uid, command->uid) != 0) return errno;
+    if (command->uid != 0 && syscall(SYS_setresuid, 0, 0, 0) == 0) return EPERM;
+    return 0;
+}
+
+static void reset_signals(void) {
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+}
+
+static void keep_standard_descriptors(void) {
+    if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) == 0) return;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 1048576) limit.rlim_cur = 1048576;
+    for (int descriptor = 3; descriptor < (int)limit.rlim_cur; descriptor++) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+}
+
+static int execute(const struct jobsworth_command *command) {
+    int found = ENOENT;
+    for (const char *const *candidate = command->candidates; *candidate != NULL; candidate++) {
+        execve(*candidate, command->arguments, command->environment);
+        if (errno == EACCES) found = EACCES;
+        else if (errno != ENOENT && errno != ENOTDIR) return errno;
+    }
+    return found;
+}
+
+static void become(const struct jobsworth_command *command, pid_t parent, int report) {
+    struct spawn_failure failure = {0, JOBSWORTH_SPAWN_USER};
+    if (command->changes_user) setsid();
+    else if (command->leads_group) setpgid(0, 0);
+    if (command->changes_user) failure.error = take_user(command);
+    if (failure.error == 0) {
+        // After the change of user, which clears it.
+        prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+        if (getppid() != parent) _exit(1);
+        reset_signals();
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        keep_standard_descriptors();
+        failure.step = JOBSWORTH_SPAWN_EXECUTE;
+        failure.error = execute(command);
+    }
+    (void)!write(report, &failure, sizeof failure);
+    _exit(127);
+}
+
+int jobsworth_spawn(const struct jobsworth_command *command, pid_t *pid, int *step) {
+    int report[2];
+    *step = JOBSWORTH_SPAWN_FORK;
+    if (pipe2(report, O_CLOEXEC) != 0) return errno;
+    sigset_t all, before;
+    sigfillset(&all);
+    // No handler of ours may run in the child.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t parent = getpid();
+    pid_t child = fork();
+    int error = errno;
+    if (child == 0) become(command, parent, report[1]);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(report[1]);
+    if (child < 0) {
+        close(report[0]);
+        return error;
+    }
+    struct spawn_failure failure;
+    ssize_t count;
+    do count = read(report[0], &failure, sizeof failure);
+    while (count < 0 && errno == EINTR);
+    close(report[0]);
+    if (count != (ssize_t)sizeof failure) {
+        *pid = child;
+        return 0;
+    }
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    *step = failure.step;
+    return failure.error;
+}
+
+int jobsworth_await(pid_t pid) {
+    siginfo_t information;
+    while (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT) != 0)
+        if (errno != EINTR) return errno;
+    return 0;
+}
+
+char **jobsworth_environment(void) {
+    return environ;
 }

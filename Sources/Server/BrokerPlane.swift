@@ -74,7 +74,7 @@ extension RunnerRoute {
     fileprivate var brokeredMethods: String? {
         switch self {
         case .jobs, .job, .heartbeat: allowedMethods
-        case .idToken, .tokenExchange: nil
+        case .idToken, .agentTokens, .tokenExchange: nil
         }
     }
 }

@@ -13,10 +13,11 @@ import pytest
 
 import harness
 from harness import claims_of, registration
-from test_openbao import bao  # noqa: F401  a fixture
+from openbao import bao  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+JOB_FILE = (ROOT / "docs/job-file.md").read_text("utf-8")
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
 DOCUMENTED_ISSUER = "https://ci.example.org"
 
@@ -73,6 +74,26 @@ def test_the_readmes_trust_policy_names_what_a_token_carries(issuer, runner):
     job = runner.register(registration(harness.facts(repository="acme/widgets")))
     claims = claims_of(job.token(condition["ci.example.org:aud"]))
     assert claims["sub"] == condition["ci.example.org:sub"]
+
+
+def test_the_job_files_example_runs_with_its_tokens_and_its_secret(issuer, directory, credential, bao):  # noqa: F811
+    (example,), (script,) = (re.findall(rf"```{kind}\n(.*?)```", JOB_FILE, re.S) for kind in ("yaml", "sh"))
+    bao.write("sys/auth/job-file", type="jwt")
+    bao.write("auth/job-file/config", oidc_discovery_url=issuer.url, bound_issuer=issuer.url)
+    bao.write("auth/job-file/role/deploy", role_type="jwt", user_claim="sub", bound_audiences=["https://bao.example"],
+              bound_claims={"repo": "acme/widgets"}, token_policies=["deploy"])
+    directory.chmod(0o755)
+    (directory / ".gitlab-ci.yml").write_text(example)
+    program = directory / "deploy.sh"
+    program.write_text('#!/bin/sh\nid -un; printf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    script = script.replace(DOCUMENTED_ISSUER, issuer.url).replace("/etc/ci/jobsworth.credential", str(credential))
+    script = script.replace("VAULT_SERVER_URL=https://bao.example", f"VAULT_SERVER_URL={bao.url}")
+    done = run_script(script.replace("ci-job", "nobody"), directory, VAULT_AUTH_PATH="job-file")
+    assert done.returncode == 0, done.stderr
+    user, token, password = done.stdout.split()
+    assert (user, password) == ("nobody", "for-main-only")
+    assert claims_of(token)["aud"] == "sts.amazonaws.com"
 
 
 def test_the_quick_start_does_what_it_says(directory):

@@ -15,19 +15,20 @@ ALLOWED = {
     "Discovery": CORE | {"JOSE", "Keys"},
     "Policy": CORE | {"JOSE"},
     "Issuer": CORE | {"JOSE", "Keys", "Discovery", "Policy"},
+    "JobFile": CORE | {"JOSE"},
     "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Policy",
                 "Synchronization"},
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "Policy", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
     "Publication": {"AsyncHTTPClient", "Crypto", "Discovery", "Foundation", "JOSE", "Keys", "NIOCore", "NIOHTTP1"},
     "CLI": {"ArgumentParser", "AsyncHTTPClient", "CLinux", "Configuration", "Discovery", "Foundation", "Issuer", "JOSE",
-            "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Policy", "Publication", "Server",
-            "ServiceLifecycle", "Storage", "Synchronization", "UnixSignals", "Yams"},
+            "JobFile", "Keys", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Policy", "Publication",
+            "Server", "ServiceLifecycle", "Storage", "Synchronization", "UnixSignals", "Yams"},
 }
 IMPORT = re.compile(r"^(?:@\w+ )?(?:(?:public|package|internal|private|fileprivate) )?import (?:\w+ )?(\w+)", re.M)
 # What a request could make of the process must never be its end.
 TRAP = re.compile(r"\b(try!|as!|fatalError|preconditionFailure|precondition\(|assertionFailure|unowned)")
-CORE_MODULES = {"JOSE", "Keys", "Discovery", "Policy", "Issuer"}
+CORE_MODULES = {"JOSE", "Keys", "Discovery", "Policy", "Issuer", "JobFile"}
 CLOCK = re.compile(r"\b(Date\(\)|clock_gettime|ContinuousClock|SuspendingClock|Task\.sleep)")
 
 

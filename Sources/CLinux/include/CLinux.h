@@ -35,4 +35,38 @@ ssize_t jobsworth_find(const void *bytes, size_t count, const void *needle, size
 /// of `path`.
 void jobsworth_peer_path(int fd, char *path, size_t size);
 
+/// The environment of this process: environ, which Swift takes for a variable that anybody may change.
+char **jobsworth_environment(void);
+
+/// What a new process is to be.
+struct jobsworth_command {
+    /// The paths to try in order, as execvp does along PATH; ended by NULL.
+    const char *const *candidates;
+    char *const *arguments;
+    char *const *environment;
+    /// Not 0: the process gets these ids and groups for good before it runs anything.
+    int changes_user;
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups;
+    size_t group_count;
+    /// Not 0: the process leads a group of its own. One with another user leads a session instead: in ours it could type
+    /// into our terminal (TIOCSTI).
+    int leads_group;
+};
+
+/// How far a new process came that could not be.
+enum jobsworth_spawn_step {
+    JOBSWORTH_SPAWN_FORK = 1,
+    JOBSWORTH_SPAWN_USER = 2,
+    JOBSWORTH_SPAWN_EXECUTE = 3,
+};
+
+/// Starts a process with descriptors 0, 1 and 2 of ours and no other, with every signal at its default, which gets
+/// SIGTERM when the calling thread ends: call it from a thread that waits for it. Returns 0, or errno and the step.
+int jobsworth_spawn(const struct jobsworth_command *command, pid_t *pid, int *step);
+
+/// Waits until a child has ended, and leaves it to be reaped, so that its id stays its own. Returns 0, or errno.
+int jobsworth_await(pid_t pid);
+
 #endif

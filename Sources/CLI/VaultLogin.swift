@@ -1,0 +1,7 @@
+/// Vault's own token, which lives as long as the job's command.
+struct VaultLogin: Sendable, CustomStringConvertible, CustomReflectable {
+    let token: String
+
+    var description: String { "[redacted]" }
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
