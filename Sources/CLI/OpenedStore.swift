@@ -89,7 +89,9 @@ struct OpenedStore {
     private func refuseRevokedRunners(at now: NumericDate) async throws {
         for case .credential(let text) in try ledger.revocations() {
             guard let bytes = try? Base64URL.decode(text.bytes),
-                let runner = try await store.runner(CredentialDigest(bytes: bytes))
+                let runner = try await store.runner(CredentialDigest(bytes: bytes)),
+                // One that was followed by another dies by itself.
+                runner.credentials.first?.digest == CredentialDigest(bytes: bytes)
             else { continue }
             _ = try await store.revokeRunner(named: runner.name, at: now)
         }

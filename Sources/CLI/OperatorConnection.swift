@@ -138,7 +138,7 @@ extension OperatorCommand {
         switch self {
         case .listRunners, .listRepositories, .showKeys, .showPublication, .noteSighting, .showAudit: true
         case .keys(.rotate), .keys(.ask(.revoke)), .keys(.tokens), .keys(.drill): true
-        case .keys, .addRunner, .revokeRunner, .forgetRepository, .renameRepository, .backUp: false
+        case .keys, .addRunner, .rotateRunner, .revokeRunner, .forgetRepository, .renameRepository, .backUp: false
         }
     }
 }

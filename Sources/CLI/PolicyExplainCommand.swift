@@ -89,9 +89,17 @@ struct PolicyExplainCommand: AsyncParsableCommand {
             throw CommandFailure.failed("\(job) cannot be read")
         }
         var generator = SystemRandomNumberGenerator()
-        return Job(
+        return try Job(
             id: .random(using: &generator),
-            runner: Runner(id: 0, name: ByteString(runner), patterns: [], addedAt: .now, revokedAt: nil),
+            runner: Runner(
+                id: 0,
+                name: ByteString(runner),
+                patterns: [],
+                bounds: .none,
+                credentials: [],
+                addedAt: .now,
+                revokedAt: nil
+            ),
             registration: try JobRegistration(parsing: JSONBody.object(body)),
             at: .now
         )

@@ -18,7 +18,10 @@ package struct AuditRecord: Hashable, Sendable {
         case heartbeat
         case jobEnd = "job_end"
         case runnerAdd = "runner_add"
+        case runnerRotate = "runner_rotate"
         case runnerRevoke = "runner_revoke"
+        /// A runner's credential was presented where, or when, it is not good.
+        case authentication
         case repositoryForget = "repository_forget"
         case repositoryRename = "repository_rename"
         case keyPrepare = "key_prepare"
@@ -46,6 +49,8 @@ package struct AuditRecord: Hashable, Sendable {
     package let jti: ByteString?
     package let kid: ByteString?
     package let expiresAt: NumericDate?
+    /// The address that a refused credential was presented from.
+    package let source: ByteString?
     /// The policy's rules that decided.
     package let rules: [ByteString]
     /// What the transaction of this record counts; no part of the record itself.
@@ -64,6 +69,7 @@ package struct AuditRecord: Hashable, Sendable {
         jti: ByteString? = nil,
         kid: ByteString? = nil,
         expiresAt: NumericDate? = nil,
+        source: ByteString? = nil,
         rules: [ByteString] = [],
         uses: [GrantUse] = []
     ) {
@@ -79,6 +85,7 @@ package struct AuditRecord: Hashable, Sendable {
         self.jti = jti
         self.kid = kid
         self.expiresAt = expiresAt
+        self.source = source
         self.rules = rules
         self.uses = uses
     }
@@ -99,6 +106,7 @@ package struct AuditRecord: Hashable, Sendable {
         object["jti"] = jti.map { .string($0) }
         object["kid"] = kid.map { .string($0) }
         object["exp"] = expiresAt.map { .integer($0.secondsSinceEpoch) }
+        object["source"] = source.map { .string($0) }
         object["rule"] = rules.isEmpty ? nil : .array(rules.map { .string($0) })
         if decision == .deny, RefusalReason(rawValue: reason.string)?.isAlarm == true { object["alarm"] = .bool(true) }
         return object

@@ -8,7 +8,8 @@ package struct CallerAuthentication: Sendable {
     private let jobs: any JobStore
     private let auditLog: any AuditLog
     private let requestTokens: RequestTokenKey
-    private let deadTokenAttempts = DeadTokenAttempts()
+    private let deadTokenAttempts = DeadTokenAttempts<JobID>()
+    private let deadCredentialAttempts = DeadTokenAttempts<Int64>()
 
     package init(
         runners: any RunnerStore,
@@ -22,15 +23,39 @@ package struct CallerAuthentication: Sendable {
         self.requestTokens = requestTokens
     }
 
-    /// The live runner whose credential this is.
-    package func runner(presenting secret: ByteString) async throws(IssuanceError) -> Runner {
-        guard let credential = RunnerCredential(secret) else { throw .unauthenticated }
+    /// The live runner whose credential this is, if it is good now and in the hands of `peer`.
+    ///
+    /// Who presents it otherwise is answered as if nobody knew it; the audit log says more, of the first attempts each
+    /// and then of a sample.
+    package func runner(
+        presenting secret: ByteString,
+        from peer: NetworkAddress?,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Runner {
+        guard let credential = RunnerCredential(secret), let runner = try await runner(of: credential) else {
+            throw .unauthenticated
+        }
+        guard let reason = runner.refusal(of: credential.digest, from: peer, at: now) else { return runner }
+        if deadCredentialAttempts.isRecorded(runner.id) {
+            let record = AuditRecord(
+                at: now,
+                operation: .authentication,
+                decision: .deny,
+                reason: ByteString(reason.rawValue),
+                runner: runner.name,
+                source: peer?.text
+            )
+            try? await auditLog.append(record)
+        }
+        throw .unauthenticated
+    }
+
+    private func runner(of credential: RunnerCredential) async throws(IssuanceError) -> Runner? {
         do throws(StoreError) {
-            if let runner = try await runners.runner(credential.digest) { return runner }
+            return try await runners.runner(credential.digest)
         } catch {
             throw .store(error)
         }
-        throw .unauthenticated
     }
 
     /// The job whose request token this is, alive or over.

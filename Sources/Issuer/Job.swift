@@ -43,17 +43,18 @@ package struct Job: Hashable, Sendable {
         self.end = end
     }
 
-    /// A job that is registered now.
-    package init(id: JobID, runner: Runner, registration: JobRegistration, at now: NumericDate) {
+    /// A job that is registered now, with the facts and for the time that its runner's bounds allow.
+    package init(id: JobID, runner: Runner, registration: JobRegistration, at now: NumericDate) throws(Refusal) {
+        let lifetime = try runner.bounds.lifetime(requested: registration.requestedLifetime)
         self.init(
             id: id,
             runner: runner.id,
             runnerName: runner.name,
             registration: registration,
-            facts: registration.facts,
+            facts: try runner.bounds.facts(registration.facts),
             revision: 0,
             registeredAt: now,
-            expiresAt: now.advanced(bySeconds: registration.lifetime),
+            expiresAt: now.advanced(bySeconds: lifetime),
             leaseExpiresAt: registration.lease.map { now.advanced(bySeconds: $0) },
             end: nil
         )

@@ -32,14 +32,24 @@ package struct JobFacts: Hashable, Sendable {
         try self.init(checking: Self.read(object))
     }
 
-    /// These facts and `more`, which may only name facts that are still absent.
-    package func adding(_ object: JSONObject) throws(Refusal) -> JobFacts {
+    /// These facts and those of `object`, which may only name facts that are still absent.
+    ///
+    /// What it says of the facts in `settled` is passed over.
+    package func adding(
+        _ object: JSONObject,
+        besides settled: some Collection<FactName> = []
+    ) throws(Refusal) -> JobFacts {
         var merged = values
-        for (name, value) in try Self.read(object) {
+        for (name, value) in try Self.read(object) where !settled.contains(name) {
             guard merged[name] == nil || merged[name] == value else { throw Refusal(.factAlreadySet, name) }
             merged[name] = value
         }
         return try JobFacts(checking: merged)
+    }
+
+    /// These facts with others in the place of those that `set` names.
+    package func setting(_ set: [FactName: ByteString]) throws(Refusal) -> JobFacts {
+        set.isEmpty ? self : try JobFacts(checking: values.merging(set) { $1 })
     }
 
     /// The facts as the JSON object that ``init(parsing:)`` reads.
@@ -73,7 +83,8 @@ package struct JobFacts: Hashable, Sendable {
         return values
     }
 
-    private static func check(_ value: ByteString, for name: FactName) throws(Refusal) {
+    /// Refuses a value that the fact can't have, whatever the others are.
+    static func check(_ value: ByteString, for name: FactName) throws(Refusal) {
         guard value.count <= name.maximumLength else { throw Refusal(.factTooLong, name) }
         guard value.bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw Refusal(.factInvalid, name) }
         if name.isIdentifying && value.bytes.contains(where: { "*?${}'\"`\\".utf8.contains($0) }) {

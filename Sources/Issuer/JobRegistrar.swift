@@ -29,10 +29,7 @@ package struct JobRegistrar: Sendable {
     ) async throws(IssuanceError) -> Registered {
         try await recordingRefusals(of: .registration, by: runner, at: now) { () throws(IssuanceError) in
             let registration = try Self.registration(body)
-            guard runner.maySpeakFor(registration.facts.repository) else {
-                throw .refused(Refusal(.repositoryNotAllowed, registration.facts.repository.name))
-            }
-            return try await registerNew(registration, by: runner, at: now)
+            return try await registerNew(try Self.job(registration, of: runner, at: now), at: now)
         }
     }
 
@@ -45,7 +42,7 @@ package struct JobRegistrar: Sendable {
     ) async throws(IssuanceError) -> Job {
         try await recordingRefusals(of: .setFacts, by: runner, at: now) { () throws(IssuanceError) in
             let job = try await liveJob(id, of: runner, at: now)
-            let facts = try Self.lateFacts(body, of: job)
+            let facts = try Self.lateFacts(body, of: job, runner.bounds)
             let changed = job.changing(facts: facts, revision: job.revision + 1)
             try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: changed) }
             try await refused { () throws(StoreError) in try await jobs.setFacts(facts, of: job, at: now) }
@@ -106,13 +103,23 @@ package struct JobRegistrar: Sendable {
         return Registered(job: job, isNew: false, namedTokens: named(released, of: job))
     }
 
-    private func registerNew(
+    /// The job of which the runner says `registration`, within what the runner may say.
+    private static func job(
         _ registration: JobRegistration,
-        by runner: Runner,
+        of runner: Runner,
         at now: NumericDate
-    ) async throws(IssuanceError) -> Registered {
-        var generator = SystemRandomNumberGenerator()
-        let job = Job(id: .random(using: &generator), runner: runner, registration: registration, at: now)
+    ) throws(IssuanceError) -> Job {
+        try refusing { () throws(Refusal) in
+            var generator = SystemRandomNumberGenerator()
+            let job = try Job(id: .random(using: &generator), runner: runner, registration: registration, at: now)
+            guard runner.maySpeakFor(job.facts.repository) else {
+                throw Refusal(.repositoryNotAllowed, job.facts.repository.name)
+            }
+            return job
+        }
+    }
+
+    private func registerNew(_ job: Job, at now: NumericDate) async throws(IssuanceError) -> Registered {
         try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: job) }
         let prepared = try Self.refusing { () throws(Refusal) in
             let tokens = try issuer.namedTokens(of: job, at: now)
@@ -127,7 +134,7 @@ package struct JobRegistrar: Sendable {
             case .registered:
                 let released = tokens.map(ReleasedToken.init(recorded:))
                 return Registered(job: job, isNew: true, namedTokens: named(released, of: job))
-            case .referenceTaken(let known): return try await repeated(known, registration, at: now)
+            case .referenceTaken(let known): return try await repeated(known, job.registration, at: now)
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
             case .refused(.keyWithdrawn): await Task.yield()
@@ -155,12 +162,16 @@ package struct JobRegistrar: Sendable {
 
     // MARK: - Late facts
 
-    private static func lateFacts(_ body: [UInt8], of job: Job) throws(IssuanceError) -> JobFacts {
+    private static func lateFacts(
+        _ body: [UInt8],
+        of job: Job,
+        _ bounds: RunnerBounds
+    ) throws(IssuanceError) -> JobFacts {
         try refusing { () throws(Refusal) in
             let object = try JSONBody.object(body)
             try object.refuseMembers(beyond: ["job"])
             guard let facts = try object.object("job") else { throw Refusal(.memberMissing, "job") }
-            return try job.facts.adding(facts)
+            return try bounds.facts(job.facts.adding(facts, besides: bounds.set.keys))
         }
     }
 

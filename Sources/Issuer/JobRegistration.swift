@@ -12,8 +12,8 @@ package struct JobRegistration: Hashable, Sendable {
     package let namedTokens: [NamedToken]
     /// The CI's own name for the job, unique per runner.
     package let reference: ByteString?
-    /// Seconds until the job ends by itself, 1…86400.
-    package let lifetime: Int64
+    /// Seconds until the job ends by itself, 1…86400; nil where the registration leaves that to us.
+    package let requestedLifetime: Int64?
     /// Seconds within which a heartbeat must come, 1…86400; nil for a job without a lease.
     package let lease: Int64?
     /// The checked body, as it is stored and read again: bytes, for a live job is kept in memory and its body as a tree
@@ -22,6 +22,9 @@ package struct JobRegistration: Hashable, Sendable {
     /// A hash that is the same for the same members and values in any order: what tells a repeated registration from
     /// another one under the same reference.
     package let digest: [UInt8]
+
+    /// Seconds until a job ends whose registration does not say when.
+    package static let standardLifetime: Int64 = 3600
 
     private static let members: Set<ByteString> = [
         "job", "permissions", "audiences", "reference", "id_tokens", "expires_in", "lease",
@@ -35,7 +38,7 @@ package struct JobRegistration: Hashable, Sendable {
         audiences = try Self.audiences(object)
         namedTokens = try NamedToken.all(object.object("id_tokens"))
         reference = try Self.reference(object)
-        lifetime = try object.integer("expires_in", in: 1...86_400) ?? 3600
+        requestedLifetime = try object.integer("expires_in", in: 1...86_400)
         lease = try object.integer("lease", in: 1...86_400)
         document = object.serialized
         digest = Array(SHA256.hash(data: Self.sorted(.object(object)).serialized))

@@ -3,8 +3,12 @@ package import JOSE
 /// What an operator tells the issuer: through the admin socket of the process that owns the store, or, where none
 /// runs, directly.
 package enum OperatorCommand: Hashable, Sendable {
-    case addRunner(name: ByteString, patterns: [ByteString])
+    /// `bounds` is read where the command is done, see ``RunnerBounds``.
+    case addRunner(name: ByteString, patterns: [ByteString], bounds: JSONObject = JSONObject())
     case listRunners
+    /// A new credential; the one before is good for `overlap` seconds more. `validity` is for how many seconds the new
+    /// one is good; nil for as long as the runner was added with.
+    case rotateRunner(name: ByteString, overlap: Int64, validity: Int64?)
     case revokeRunner(name: ByteString)
     case listRepositories
     case forgetRepository(name: ByteString)
@@ -30,9 +34,14 @@ package enum OperatorCommand: Hashable, Sendable {
             object["place"] = .string(place)
             object["kids"] = .array(kids.map { .string($0) })
         case .backUp(let path): object["path"] = .string(path)
-        case .addRunner(let name, let patterns):
+        case .addRunner(let name, let patterns, let bounds):
             object["name"] = .string(name)
             object["patterns"] = .array(patterns.map { .string($0) })
+            object["bounds"] = bounds.members.isEmpty ? nil : .object(bounds)
+        case .rotateRunner(let name, let overlap, let validity):
+            object["name"] = .string(name)
+            object["overlap"] = .integer(overlap)
+            object["valid_for"] = validity.map { .integer($0) }
         case .revokeRunner(let name), .forgetRepository(let name): object["name"] = .string(name)
         case .renameRepository(let name, let next):
             object["name"] = .string(name)
@@ -49,10 +58,26 @@ package enum OperatorCommand: Hashable, Sendable {
             self = .keys(command)
             return
         }
-        try object.refuseMembers(beyond: ["command", "name", "patterns", "to", "after", "place", "kids", "path"])
+        try object.refuseMembers(beyond: [
+            "command", "name", "patterns", "bounds", "overlap", "valid_for", "to", "after", "place", "kids", "path",
+        ])
         switch verb {
-        case "runner add": self = .addRunner(name: try Self.name(object), patterns: try Self.texts("patterns", object))
+        case "runner add":
+            self = .addRunner(
+                name: try Self.name(object),
+                patterns: try Self.texts("patterns", object),
+                bounds: try object.object("bounds") ?? JSONObject()
+            )
         case "runner list": self = .listRunners
+        case "runner rotate":
+            guard let overlap = try object.integer("overlap", in: 0...Self.maximumOverlap) else {
+                throw Refusal(.memberMissing, "overlap")
+            }
+            self = .rotateRunner(
+                name: try Self.name(object),
+                overlap: overlap,
+                validity: try object.integer("valid_for", in: 1...RunnerBounds.maximumValidity)
+            )
         case "runner revoke": self = .revokeRunner(name: try Self.name(object))
         case "repository list": self = .listRepositories
         case "repository forget": self = .forgetRepository(name: try Self.name(object))
@@ -73,10 +98,14 @@ package enum OperatorCommand: Hashable, Sendable {
         }
     }
 
+    /// The longest that two credentials of a runner are good at once: thirty days, in seconds.
+    package static let maximumOverlap: Int64 = 2_592_000
+
     private var verb: ByteString {
         switch self {
         case .addRunner: "runner add"
         case .listRunners: "runner list"
+        case .rotateRunner: "runner rotate"
         case .revokeRunner: "runner revoke"
         case .listRepositories: "repository list"
         case .forgetRepository: "repository forget"

@@ -6,12 +6,12 @@ import Policy
 /// Does what operators say, on the stores, with an audit record of each change.
 package struct OperatorDesk: Sendable {
     private let keys: any KeyStore
-    private let runners: any RunnerStore
+    let runners: any RunnerStore
     private let repositories: any RepositoryStore
     private let auditLog: any AuditLog
     private let publication: any PublicationStore
     private let backups: any BackupSource
-    private let ledger: any RevocationLedger
+    let ledger: any RevocationLedger
     private let keyDesk: KeyDesk?
 
     /// `keyDesk` is nil where the sealing key is not at hand; commands that change keys are refused then.
@@ -34,8 +34,10 @@ package struct OperatorDesk: Sendable {
     package func perform(_ command: OperatorCommand, at reading: ClockReading) async throws -> JSONObject {
         let now = reading.wall
         return switch command {
-        case .addRunner(let name, let patterns): try await addRunner(name, patterns, at: now)
-        case .listRunners: try await listRunners()
+        case .addRunner(let name, let patterns, let bounds): try await addRunner(name, patterns, bounds, at: now)
+        case .listRunners: try await listRunners(at: now)
+        case .rotateRunner(let name, let overlap, let validity):
+            try await rotateRunner(name, overlap: overlap, validity: validity, at: now)
         case .revokeRunner(let name): try await revokeRunner(name, at: now)
         case .listRepositories: try await listRepositories()
         case .forgetRepository(let name): try await forgetRepository(name, at: now)
@@ -49,20 +51,32 @@ package struct OperatorDesk: Sendable {
         }
     }
 
-    private func addRunner(_ name: ByteString, _ texts: [ByteString], at now: NumericDate) async throws -> JSONObject {
+    private func addRunner(
+        _ name: ByteString,
+        _ texts: [ByteString],
+        _ document: JSONObject,
+        at now: NumericDate
+    ) async throws -> JSONObject {
         guard Runner.isValidName(name) else { throw Refusal(.nameInvalid, name) }
         guard !texts.isEmpty else { throw Refusal(.memberMissing, "patterns") }
         guard texts.count <= Runner.maximumPatterns else { throw Refusal(.tooMany, "patterns") }
         let patterns = try texts.map { text throws(Refusal) in try RepositoryPattern(text) }
+        let bounds = try RunnerBounds(parsing: document)
         var generator = SystemRandomNumberGenerator()
         let credential = RunnerCredential.random(using: &generator)
-        guard try await runners.addRunner(named: name, patterns: patterns, digest: credential.digest, at: now) else {
-            throw Refusal(.alreadyExists, name)
-        }
+        let digest = credential.digest
+        let isAdded = try await runners.addRunner(
+            named: name,
+            patterns: patterns,
+            bounds: bounds,
+            digest: digest,
+            at: now
+        )
+        guard isAdded else { throw Refusal(.alreadyExists, name) }
         return JSONObject([("name", .string(name)), ("credential", .string(credential.secret))])
     }
 
-    private func listRunners() async throws -> JSONObject {
+    private func listRunners(at now: NumericDate) async throws -> JSONObject {
         let rows = try await runners.runners().map { runner in
             var row = JSONObject([
                 ("name", .string(runner.name)),
@@ -70,20 +84,18 @@ package struct OperatorDesk: Sendable {
                 ("added_at", .string(runner.addedAt.internetDate)),
             ])
             row["revoked_at"] = runner.revokedAt.map { .string($0.internetDate) }
+            let bounds = runner.bounds.document
+            row["bounds"] = bounds.members.isEmpty ? nil : .object(bounds)
+            row["valid_until"] = runner.credentials.first?.validUntil.map { .string($0.internetDate) }
+            let former = runner.credentials.dropFirst().first { $0.isLive(at: now) }
+            row["former_valid_until"] = former?.validUntil.map { .string($0.internetDate) }
             return JSONValue.object(row)
         }
         return JSONObject([("runners", .array(rows))])
     }
 
-    /// The ledger first: a restored backup must not bring the credential back.
     private func revokeRunner(_ name: ByteString, at now: NumericDate) async throws -> JSONObject {
-        if let digest = try await runners.credentialDigest(ofRunner: name) {
-            do {
-                try ledger.add([.credential(ByteString(Base64URL.encode(digest.bytes)))], at: now)
-            } catch let error as RevocationLedgerError {
-                throw Refusal(.ledgerUnusable, error.explanation)
-            }
-        }
+        if let runner = try await runners.runner(named: name) { try enter(runner.credentials.map(\.digest), at: now) }
         guard let ended = try await runners.revokeRunner(named: name, at: now) else { throw Refusal(.notFound, name) }
         return JSONObject([("name", .string(name)), ("jobs_ended", .integer(Int64(ended)))])
     }

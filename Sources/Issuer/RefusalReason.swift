@@ -30,6 +30,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case tokenNameInvalid = "token_name_invalid"
     case patternInvalid = "pattern_invalid"
     case nameInvalid = "name_invalid"
+    case sourceInvalid = "source_invalid"
 
     // The audience.
     case audienceMissing = "audience_missing"
@@ -56,6 +57,10 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     // The caller.
     case credentialInvalid = "credential_invalid"
     case repositoryNotAllowed = "repository_not_allowed"
+    case factNotAllowed = "fact_not_allowed"
+    case durationNotAllowed = "duration_not_allowed"
+    case sourceNotAllowed = "source_not_allowed"
+    case credentialExpired = "credential_expired"
     case repositoryPinned = "repository_pinned"
     case notOptedIn = "not_opted_in"
     case fork

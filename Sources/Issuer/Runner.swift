@@ -8,6 +8,9 @@ package struct Runner: Hashable, Sendable {
     package let id: Int64
     package let name: ByteString
     package let patterns: [RepositoryPattern]
+    package let bounds: RunnerBounds
+    /// The credential, and then, after a rotation, the one before it.
+    package let credentials: [KnownCredential]
     package let addedAt: NumericDate
     package let revokedAt: NumericDate?
 
@@ -18,18 +21,49 @@ package struct Runner: Hashable, Sendable {
         id: Int64,
         name: ByteString,
         patterns: [RepositoryPattern],
+        bounds: RunnerBounds,
+        credentials: [KnownCredential],
         addedAt: NumericDate,
         revokedAt: NumericDate?
     ) {
         self.id = id
         self.name = name
         self.patterns = patterns
+        self.bounds = bounds
+        self.credentials = credentials
         self.addedAt = addedAt
         self.revokedAt = revokedAt
     }
 
     package func maySpeakFor(_ repository: RepositoryName) -> Bool {
         patterns.contains { $0.matches(repository) }
+    }
+
+    /// Why its credential of this digest is not good at `now` in the hands of `peer`; nil where it is.
+    package func refusal(
+        of digest: CredentialDigest,
+        from peer: NetworkAddress?,
+        at now: NumericDate
+    ) -> RefusalReason? {
+        guard credentials.contains(where: { $0.digest == digest && $0.isLive(at: now) }) else {
+            return .credentialExpired
+        }
+        return bounds.admits(peer) ? nil : .sourceNotAllowed
+    }
+
+    /// The runner with a new credential; the one that it had is good for `overlap` seconds more, and one from before
+    /// that no longer.
+    package func rotating(to credential: KnownCredential, overlap: Int64, at now: NumericDate) -> Runner {
+        let former = overlap > 0 ? credentials.prefix(1).map { $0.ending(at: now.advanced(bySeconds: overlap)) } : []
+        return Runner(
+            id: id,
+            name: name,
+            patterns: patterns,
+            bounds: bounds,
+            credentials: [credential] + former,
+            addedAt: addedAt,
+            revokedAt: revokedAt
+        )
     }
 
     /// `[A-Za-z0-9._-]`, 1 to 64 bytes, beginning with a letter or digit.

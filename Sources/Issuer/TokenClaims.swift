@@ -18,7 +18,7 @@ package struct TokenClaims: Sendable {
     /// Every claim that a token can carry by itself.
     package static var supported: [ByteString] {
         let facts = FactName.allCases.map(\.claimName)
-        return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + ["url"]
+        return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + ["runner", "url"]
             + GitLabClaims.names.filter { !facts.contains($0) } + [SessionTags.claimName]
     }
 
@@ -38,6 +38,7 @@ package struct TokenClaims: Sendable {
             ("repo", .string(job.facts.repository.name)),
         ]
         claims += named(job, form.claims).map { ($0, .string($1)) }
+        claims.append(("runner", .string(job.runnerName)))
         if let forgeURL { claims.append(("url", .string(forgeURL))) }
         claims += try additional(job, form.additionalClaims).map { ($0, .string($1)) }
         var object = JSONObject(claims)

@@ -103,7 +103,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard case .reading(let head, let body) = state else { return }
         state = .answering
         context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
-        let request = PlaneRequest(head: head, body: body, peer: peer)
+        let request = PlaneRequest(head: head, body: body, peer: peer, from: context.channel.remoteAddress)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let reply = Reply(bound: bound, isHead: head.method == .HEAD, keepingAlive: head.letsAnotherFollow)
         if let response = plane.answerAtOnce(request) { return reply.give(response) }

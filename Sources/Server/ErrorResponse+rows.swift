@@ -36,6 +36,8 @@ extension ErrorResponse {
         case .tokenNameInvalid: bad("this is no name for a token's variable, or it is taken")
         case .patternInvalid: bad("a pattern is owner/name with a literal owner, as acme/* or acme/widgets")
         case .nameInvalid: bad("this name is not accepted")
+        case .sourceInvalid:
+            bad("a source is an address or a network, as 10.2.0.0/16 or 2001:db8::/32, with no bit beyond its prefix")
         case .audienceMissing: Row(.badRequest, "invalid_request", "say with audience who the token is for")
         case .audienceInvalid:
             Row(
@@ -83,6 +85,30 @@ extension ErrorResponse {
         case .credentialInvalid: Row(.unauthorized, "invalid_token", "the credential is not known or no longer valid")
         case .repositoryNotAllowed:
             Row(.forbidden, "access_denied", "this runner may not speak for this repository; see jobsworth runner add")
+        case .factNotAllowed:
+            Row(
+                .forbidden,
+                "access_denied",
+                "this runner may not state this value of this fact, or must state one; see jobsworth runner list"
+            )
+        case .durationNotAllowed:
+            Row(
+                .forbidden,
+                "access_denied",
+                "this runner may not register a job for so long; ask for less, or see jobsworth runner list"
+            )
+        case .sourceNotAllowed:
+            Row(
+                .unauthorized,
+                "invalid_token",
+                "in the audit log only: the credential came from outside the networks of its runner"
+            )
+        case .credentialExpired:
+            Row(
+                .unauthorized,
+                "invalid_token",
+                "in the audit log only: the credential is past its end; run jobsworth runner rotate"
+            )
         case .repositoryPinned:
             Row(
                 .forbidden,

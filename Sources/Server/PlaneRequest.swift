@@ -1,5 +1,7 @@
+import Issuer
 package import JOSE
 package import Keys
+package import NIOCore
 package import NIOHTTP1
 
 /// One whole request: its head within the limits, its body read to the end.
@@ -16,7 +18,15 @@ package struct PlaneRequest: Sendable {
     /// The uid at the other end of a Unix socket; nil on any other.
     package let peer: UInt32?
 
-    package init(head: HTTPRequestHead, body: [UInt8], peer: UInt32? = nil) {
+    private let remoteAddress: SocketAddress?
+
+    /// `remoteAddress` is that of the connection's other end, as the kernel says it.
+    package init(
+        head: HTTPRequestHead,
+        body: [UInt8],
+        peer: UInt32? = nil,
+        from remoteAddress: SocketAddress? = nil
+    ) {
         let target = Array(head.uri.utf8)
         let mark = target.firstIndex(of: UInt8(ascii: "?"))
         method = head.method
@@ -26,6 +36,14 @@ package struct PlaneRequest: Sendable {
         self.body = body
         self.peer = peer
         takenUpAt = .now
+        self.remoteAddress = remoteAddress
+    }
+
+    /// Who sent it: the other end of the connection, whatever headers say; nil on a Unix socket.
+    ///
+    /// Behind a proxy this is the proxy.
+    var source: NetworkAddress? {
+        remoteAddress.flatMap(NetworkAddress.init)
     }
 
     /// The same request, taken up at an instant of a clock that was looked at.

@@ -6,7 +6,7 @@ import NIOHTTP1
 
 extension RunnerPlane {
     func register(_ request: PlaneRequest) async throws -> PlaneResponse {
-        let runner = try await authentication.runner(presenting: request.bearerToken())
+        let runner = try await runner(request, presenting: request.bearerToken())
         try request.requireMediaType("application/json")
         try request.refuseQuery()
         let registered = try await registrar.register(request.body, by: runner, at: request.takenUpAt)
@@ -16,7 +16,7 @@ extension RunnerPlane {
     }
 
     func setFacts(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
-        let runner = try await authentication.runner(presenting: request.bearerToken())
+        let runner = try await runner(request, presenting: request.bearerToken())
         try request.requireMediaType("application/json")
         try request.refuseQuery()
         let job = try await registrar.setFacts(request.body, of: id, by: runner, at: request.takenUpAt)
@@ -24,7 +24,7 @@ extension RunnerPlane {
     }
 
     func heartbeat(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
-        let runner = try await authentication.runner(presenting: request.bearerToken())
+        let runner = try await runner(request, presenting: request.bearerToken())
         try request.requireEmptyBody()
         try request.refuseQuery()
         let job = try await registrar.heartbeat(id, by: runner, at: request.takenUpAt)
@@ -45,18 +45,23 @@ extension RunnerPlane {
             job = try await authentication.job(presenting: token)
             guard job.id == id else { throw Refusal(.notFound) }
         } else {
-            job = try await registrar.job(id, of: authentication.runner(presenting: token))
+            job = try await registrar.job(id, of: runner(request, presenting: token))
         }
         try await registrar.end(job, at: request.takenUpAt)
         return .noContent
     }
 
     func end(_ request: PlaneRequest, reference: () throws -> ByteString) async throws -> PlaneResponse {
-        let runner = try await authentication.runner(presenting: request.bearerToken())
+        let runner = try await runner(request, presenting: request.bearerToken())
         try request.requireEmptyBody()
         let job = try await registrar.job(reference: reference(), of: runner)
         try await registrar.end(job, at: request.takenUpAt)
         return .noContent
+    }
+
+    /// The runner whose credential came with the request, from where it may come.
+    private func runner(_ request: PlaneRequest, presenting credential: ByteString) async throws -> Runner {
+        try await authentication.runner(presenting: credential, from: request.source, at: request.takenUpAt)
     }
 
     // MARK: - The answer to a registration

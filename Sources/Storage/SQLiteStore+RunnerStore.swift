@@ -19,6 +19,7 @@ extension SQLiteStore: RunnerStore {
     package func addRunner(
         named name: ByteString,
         patterns: [RepositoryPattern],
+        bounds: RunnerBounds,
         digest: CredentialDigest,
         at now: NumericDate
     ) async throws(StoreError) -> Bool {
@@ -29,23 +30,69 @@ extension SQLiteStore: RunnerStore {
                 arguments: [Data(name.bytes)]
             )
             guard taken == nil else { return nil }
+            let credential = KnownCredential(digest: digest, validity: bounds.validity, at: now)
             try database.execute(
-                sql: "INSERT INTO runner (name, credential_digest, patterns, added_at) VALUES (?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO runner (name, credential_digest, valid_until, patterns, bounds, added_at)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
-                    Data(name.bytes), Data(digest.bytes), Data(Runner.write(patterns)), now.secondsSinceEpoch,
+                    Data(name.bytes), Data(digest.bytes), credential.validUntil?.secondsSinceEpoch,
+                    Data(Runner.write(patterns)), Data(bounds.document.serialized), now.secondsSinceEpoch,
                 ]
             )
             let id = database.lastInsertedRowID
             let record = AuditRecord(at: now, operation: .runnerAdd, decision: .permit, reason: "ok", runner: name)
             try Self.append(record, in: database)
-            return Runner(id: id, name: name, patterns: patterns, addedAt: now, revokedAt: nil)
+            return Runner(
+                id: id,
+                name: name,
+                patterns: patterns,
+                bounds: bounds,
+                credentials: [credential],
+                addedAt: now,
+                revokedAt: nil
+            )
         } committed: { [self] runner in
             if let runner { liveRunners.withLock { $0[digest] = runner } }
         } != nil
     }
 
-    package func credentialDigest(ofRunner name: ByteString) async throws(StoreError) -> CredentialDigest? {
-        liveRunners.withLock { runners in runners.first { $0.value.name == name }?.key }
+    package func runner(named name: ByteString) async throws(StoreError) -> Runner? {
+        liveRunners.withLock { runners in runners.values.first { $0.name == name } }
+    }
+
+    package func rotateCredential(
+        of runner: Runner,
+        to next: Runner,
+        at now: NumericDate
+    ) async throws(StoreError) -> Bool {
+        guard let known = runner.credentials.first, let credential = next.credentials.first else { return false }
+        let former = next.credentials.dropFirst().first
+        return try await writer.write { database in
+            try database.execute(
+                sql: """
+                    UPDATE runner SET credential_digest = ?, valid_until = ?, former_digest = ?, former_valid_until = ?
+                    WHERE id = ? AND credential_digest = ? AND revoked_at IS NULL
+                    """,
+                arguments: [
+                    Data(credential.digest.bytes), credential.validUntil?.secondsSinceEpoch,
+                    former.map { Data($0.digest.bytes) }, former?.validUntil?.secondsSinceEpoch,
+                    runner.id, Data(known.digest.bytes),
+                ]
+            )
+            guard database.changesCount == 1 else { return false }
+            let name = runner.name
+            let record = AuditRecord(at: now, operation: .runnerRotate, decision: .permit, reason: "ok", runner: name)
+            try Self.append(record, in: database)
+            return true
+        } committed: { [self] isDone in
+            guard isDone else { return }
+            liveRunners.withLock { runners in
+                runners = runners.filter { $0.value.id != next.id }
+                for credential in next.credentials { runners[credential.digest] = next }
+            }
+        }
     }
 
     package func revokeRunner(named name: ByteString, at now: NumericDate) async throws(StoreError) -> Int? {
@@ -74,11 +121,14 @@ extension SQLiteStore: RunnerStore {
 }
 
 extension Runner {
-    /// The live runners with the digests of their credentials.
-    static func live(in database: Database) throws -> [(CredentialDigest, Runner)] {
-        try Row.fetchAll(database, sql: "SELECT * FROM runner WHERE revoked_at IS NULL").map { row in
-            (CredentialDigest(bytes: [UInt8](row["credential_digest"] as Data)), try Runner(row: row))
-        }
+    /// The live runners, each under the digests of its credentials.
+    static func live(in database: Database) throws -> [CredentialDigest: Runner] {
+        let runners = try Row.fetchAll(database, sql: "SELECT * FROM runner WHERE revoked_at IS NULL")
+            .map(Runner.init(row:))
+        return Dictionary(
+            runners.flatMap { runner in runner.credentials.map { ($0.digest, runner) } },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     static func write(_ patterns: [RepositoryPattern]) -> [UInt8] {
@@ -98,8 +148,33 @@ extension Runner {
             id: row["id"],
             name: ByteString([UInt8](row["name"] as Data)),
             patterns: patterns,
+            bounds: try Self.bounds(row["bounds"]),
+            credentials: Self.credentials(row),
             addedAt: NumericDate(secondsSinceEpoch: row["added_at"]),
             revokedAt: (row["revoked_at"] as Int64?).map(NumericDate.init(secondsSinceEpoch:))
         )
+    }
+
+    /// Escapes make what is stored longer than what was sent.
+    private static let limits = JSONReader.Limits(maximumBytes: 1_048_576)
+
+    /// A runner of before there were bounds has none; bounds that can't be read are an error, never none.
+    private static func bounds(_ data: Data?) throws -> RunnerBounds {
+        guard let data else { return .none }
+        guard case .object(let object) = try JSONReader.read([UInt8](data), limits: limits) else {
+            throw RowError.malformed
+        }
+        return try RunnerBounds(parsing: object)
+    }
+
+    private static func credentials(_ row: Row) -> [KnownCredential] {
+        [("credential_digest", "valid_until"), ("former_digest", "former_valid_until")].compactMap { digest, end in
+            (row[digest] as Data?).map { bytes in
+                KnownCredential(
+                    digest: CredentialDigest(bytes: [UInt8](bytes)),
+                    validUntil: (row[end] as Int64?).map(NumericDate.init(secondsSinceEpoch:))
+                )
+            }
+        }
     }
 }

@@ -32,7 +32,7 @@ package final class SQLiteStore: Sendable {
         self.logger = logger
         try connection.read { database in
             let runners = try Runner.live(in: database)
-            liveRunners.withLock { $0 = Dictionary(uniqueKeysWithValues: runners) }
+            liveRunners.withLock { $0 = runners }
             let jobs = try Job.live(in: database, logger: logger)
             liveJobs.withLock { $0 = Dictionary(uniqueKeysWithValues: jobs.map { ($0.id, $0) }) }
         }

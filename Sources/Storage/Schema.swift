@@ -4,6 +4,9 @@ import GRDB
 ///
 /// A migration that was released is never edited; the next one follows it.
 enum Schema {
+    /// What the first release that made backups had migrated to.
+    static let firstWithBackups = "2 keys that rotate"
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in
@@ -104,6 +107,17 @@ enum Schema {
                         )
                     )
                     BEGIN SELECT RAISE(ABORT, 'a key would be withdrawn while its tokens live'); END;
+                    """
+            )
+        }
+        migrator.registerMigration("3 runner bounds") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE runner ADD COLUMN bounds BLOB;
+                    ALTER TABLE runner ADD COLUMN valid_until INTEGER;
+                    ALTER TABLE runner ADD COLUMN former_digest BLOB;
+                    ALTER TABLE runner ADD COLUMN former_valid_until INTEGER;
+                    CREATE UNIQUE INDEX runner_former_digest ON runner (former_digest) WHERE former_digest IS NOT NULL;
                     """
             )
         }

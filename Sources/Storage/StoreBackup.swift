@@ -66,7 +66,7 @@ package struct StoreBackup: Sendable {
                     throw StoreFileError.notABackup(path, "it is damaged")
                 }
                 guard try !Schema.migrator.hasBeenSuperseded(database) else { throw StoreFileError.newerSchema }
-                guard try Schema.migrator.hasCompletedMigrations(database) else {
+                guard try Schema.migrator.completedMigrations(database).contains(Schema.firstWithBackups) else {
                     throw StoreFileError.notABackup(path, "it is no store of this version of jobsworth")
                 }
                 try Self.verifyDigest(in: database, path)

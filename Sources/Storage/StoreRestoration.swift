@@ -60,6 +60,8 @@ package struct StoreRestoration: Sendable {
     ) throws -> (keys: Int, runners: Int) {
         let copy = try DatabaseQueue(path: draft)
         defer { try? copy.close() }
+        // A backup may be of the release before.
+        try Schema.migrator.migrate(copy)
         return try copy.write { database in
             let keys = try restoreRing(refusing: revocations, above: version, at: now, in: database)
             let runners = try Self.revokeRunners(revocations, at: now, in: database)
@@ -106,6 +108,11 @@ package struct StoreRestoration: Sendable {
                 arguments: [now.secondsSinceEpoch, Data(bytes)]
             )
             count += database.changesCount
+            // One that was followed by another does not end its runner.
+            try database.execute(
+                sql: "UPDATE runner SET former_digest = NULL, former_valid_until = NULL WHERE former_digest = ?",
+                arguments: [Data(bytes)]
+            )
         }
         return count
     }

@@ -67,7 +67,7 @@ def test_the_algorithms_promised_are_those_of_the_keys(issuer):
 def test_every_claim_a_token_can_carry_is_listed(issuer, runner):
     supported = issuer.discovery()["claims_supported"]
     assert len(supported) == len(set(supported))
-    expected = harness.REGISTERED_CLAIMS | {"repo"} | set(harness.FACT_NAMES)
+    expected = harness.REGISTERED_CLAIMS | {"repo", "runner"} | set(harness.FACT_NAMES)
     assert expected <= set(supported)
     claims = runner.register(registration(full_facts())).claims()
     assert set(claims) <= set(supported)

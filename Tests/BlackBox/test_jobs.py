@@ -94,7 +94,7 @@ def test_named_tokens_alone_give_no_request_token(runner):
 def test_the_four_required_facts_suffice(runner):
     job = runner.register(registration(facts()))
     assert job.answer.status == 201
-    assert set(job.claims()) == harness.REGISTERED_CLAIMS | {"repo"} | set(harness.REQUIRED_FACTS)
+    assert set(job.claims()) == harness.REGISTERED_CLAIMS | {"repo", "runner"} | set(harness.REQUIRED_FACTS)
 
 
 def test_the_job_ends_an_hour_after_its_registration_by_default(runner):
@@ -183,7 +183,7 @@ def test_a_fact_is_a_string(runner, name, value):
 @pytest.mark.parametrize("name", [name for name in harness.FACT_NAMES if name not in harness.REQUIRED_FACTS])
 def test_an_optional_fact_that_is_empty_is_no_claim(runner, name):
     claims = runner.register(registration({**facts(), name: ""})).claims()
-    assert set(claims) == harness.REGISTERED_CLAIMS | {"repo"} | set(harness.REQUIRED_FACTS)
+    assert set(claims) == harness.REGISTERED_CLAIMS | {"repo", "runner"} | set(harness.REQUIRED_FACTS)
 
 
 @pytest.mark.parametrize("name", [
@@ -565,7 +565,7 @@ def test_a_late_fact_cannot_cross_the_bounds(runner):
     pinned = full_facts()
     runner.register(registration(pinned))
     assert_error(runner.patch(job.id, {"job": {"repository_id": pinned["repository_id"]}}), 403)
-    assert set(job.claims()) == harness.REGISTERED_CLAIMS | {"repo"} | set(harness.REQUIRED_FACTS)
+    assert set(job.claims()) == harness.REGISTERED_CLAIMS | {"repo", "runner"} | set(harness.REQUIRED_FACTS)
 
 
 def test_a_late_fact_cannot_turn_a_job_into_a_fork_with_a_token(issuer, runner):

@@ -370,7 +370,7 @@ def test_every_fact_is_a_claim_under_its_name(issuer, runner):
     assert claims["repo"] == job["repository"]
     assert claims["iss"] == issuer.url
     assert claims["aud"] == AUDIENCE
-    assert set(claims) == harness.REGISTERED_CLAIMS | {"repo"} | set(given)
+    assert set(claims) == harness.REGISTERED_CLAIMS | {"repo", "runner"} | set(given)
 
 
 def test_every_claim_but_the_times_is_a_flat_string(rich_job):

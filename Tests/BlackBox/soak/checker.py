@@ -354,7 +354,7 @@ def claims_are_what_was_registered(record: Record) -> Iterator[Violation]:
             if token.claims.get(name) != wanted:
                 yield Violation("I8", "a claim is not what was registered",
                                 {**token.evidence, "claim": name, "is": token.claims.get(name), "registered": wanted})
-        unknown = token.claims.keys() - REGISTERED_CLAIMS - {"repo"} - facts.keys()
+        unknown = token.claims.keys() - REGISTERED_CLAIMS - {"repo", "runner"} - facts.keys()
         if unknown:
             yield Violation("I8", "a claim that nobody registered", {**token.evidence, "claims": sorted(unknown)})
         if not 0 < token.claims["exp"] - token.claims["iat"] <= record.rules.lifetime:

@@ -5,9 +5,10 @@ import Issuer
 import JOSE
 import Keys
 import Logging
-import Storage
 import TestSupport
 import Testing
+
+@testable import Storage
 
 @Suite struct BackupTests {
     private let temporary: TemporaryStore
@@ -234,6 +235,53 @@ import Testing
         #expect(try await restored.runner(TemporaryStore.digest(2)) == nil)
         #expect(try await restored.runner(TemporaryStore.digest(1))?.name == "builder")
         #expect(try await temporary.lastRecordsOf(restored, 3).first == "key_revoke permit ledger")
+    }
+
+    @Test func `of a rotation, the credential that died since does not come back`() async throws {
+        try await TemporaryStore.addRunner("second", digit: 2, to: store)
+        let runner = try #require(try await store.runner(named: "second"))
+        let known = KnownCredential(digest: TemporaryStore.digest(3), validUntil: nil)
+        let next = runner.rotating(to: known, overlap: 3600, at: time(600))
+        #expect(try await store.rotateCredential(of: runner, to: next, at: time(600)))
+        _ = try await backUp()
+        // The one before was followed by another: its runner goes on.
+        let former = Revocation.credential(ByteString(Base64URL.encode(TemporaryStore.digest(2).bytes)))
+        #expect(try restore(refusing: [former]).runners == 0)
+        let restored = try reopened()
+        #expect(try await restored.runner(TemporaryStore.digest(2)) == nil)
+        #expect(try await restored.runner(TemporaryStore.digest(3))?.name == "second")
+        restored.close()
+        // The one that it has now: the runner is gone.
+        let current = Revocation.credential(ByteString(Base64URL.encode(TemporaryStore.digest(3).bytes)))
+        #expect(try restore(refusing: [current]).runners == 1)
+        let again = try reopened()
+        defer { again.close() }
+        #expect(try await again.runner(TemporaryStore.digest(2)) == nil)
+        #expect(try await again.runner(TemporaryStore.digest(3)) == nil)
+    }
+
+    @Test func `a backup of the release before is restored`() async throws {
+        try await storeRing(TestKeys.ring())
+        store.close()
+        // What migrations 3 and 4 added, taken away.
+        try RawDatabase.run(
+            """
+            DROP INDEX runner_former_digest;
+            ALTER TABLE runner DROP COLUMN bounds;
+            ALTER TABLE runner DROP COLUMN valid_until;
+            ALTER TABLE runner DROP COLUMN former_digest;
+            ALTER TABLE runner DROP COLUMN former_valid_until;
+            DROP TABLE grant_use;
+            DELETE FROM grdb_migrations WHERE identifier IN ('3 runner bounds', '4 grants');
+            """,
+            in: temporary.files.database
+        )
+        _ = try StoreBackup.write(from: temporary.files.database, to: backup)
+        let credential = Revocation.credential(ByteString(Base64URL.encode(TemporaryStore.digest(9).bytes)))
+        #expect(try restore(refusing: [credential]).runners == 0)
+        let restored = try reopened()
+        defer { restored.close() }
+        #expect(try await restored.runner(TemporaryStore.digest(1)) == temporary.runner)
     }
 
     @Test func `a revoked standby and a revoked retiring key do not come back either`() async throws {

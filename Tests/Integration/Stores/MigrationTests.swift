@@ -39,6 +39,20 @@ import Testing
         CREATE TABLE audit (sequence INTEGER PRIMARY KEY, document BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
         """
 
+    /// What migration 2 made of them.
+    private static let schema2 = """
+        INSERT INTO grdb_migrations VALUES ('2 keys that rotate');
+        ALTER TABLE key_ring ADD COLUMN digest BLOB;
+        ALTER TABLE key_ring ADD COLUMN replaced_at INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE key_use (
+            kid BLOB PRIMARY KEY NOT NULL, first_sequence INTEGER NOT NULL, tokens_expire_by INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE sighting (
+            place BLOB NOT NULL, kid BLOB NOT NULL, first_seen_at INTEGER NOT NULL, PRIMARY KEY (place, kid)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE setting (name TEXT PRIMARY KEY NOT NULL, document BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        """
+
     private let folder: TemporaryFolder
     private let files: StoreFiles
 
@@ -128,6 +142,26 @@ import Testing
         #expect(try await store.trustedClock() == nil)
     }
 
+    @Test func `a runner of before there were bounds has none, and its credential no end`() async throws {
+        let digest = TemporaryStore.digest(1)
+        try RawDatabase.run(
+            Self.schema2 + """
+                INSERT INTO runner VALUES
+                    (1, CAST('b' AS BLOB), \(RawDatabase.blob(digest.bytes)), CAST('["acme/*"]' AS BLOB), 5, NULL);
+                """,
+            in: files.database
+        )
+        let store = try open()
+        defer { store.close() }
+        let runner = try #require(try await store.runner(digest))
+        #expect(runner.bounds == .none)
+        #expect(runner.credentials == [KnownCredential(digest: digest, validUntil: nil)])
+        let known = KnownCredential(digest: TemporaryStore.digest(2), validUntil: nil)
+        let next = runner.rotating(to: known, overlap: 60, at: time(1000))
+        #expect(try await store.rotateCredential(of: runner, to: next, at: time(1000)))
+        #expect(try await store.runner(digest) == next)
+    }
+
     @Test func `a store is taken over once`() async throws {
         try store(TestKeys.ring())
         try open().close()
@@ -135,7 +169,7 @@ import Testing
         defer { store.close() }
         #expect(try await store.keyRing() == TestKeys.ring())
         let applied = try RawDatabase.run("SELECT identifier FROM grdb_migrations", in: files.database)
-        #expect(applied.count == 3)
+        #expect(applied.count == 4)
     }
 
     @Test func `a store of a newer release is left alone`() throws {

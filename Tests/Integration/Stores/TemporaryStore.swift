@@ -69,7 +69,14 @@ final class TemporaryStore: Sendable {
     @discardableResult
     static func addRunner(_ name: ByteString, digit: UInt8, to store: SQLiteStore) async throws -> Runner {
         let patterns = [try RepositoryPattern("acme/*")]
-        guard try await store.addRunner(named: name, patterns: patterns, digest: digest(digit), at: time(500)),
+        guard
+            try await store.addRunner(
+                named: name,
+                patterns: patterns,
+                bounds: .none,
+                digest: digest(digit),
+                at: time(500)
+            ),
             let runner = try await store.runner(digest(digit))
         else { throw Missing() }
         return runner
@@ -93,7 +100,7 @@ final class TemporaryStore: Sendable {
         var body = JSONObject([("job", .object(job))])
         for (name, value) in members { body[name] = value }
         let registration = try JobRegistration(parsing: body)
-        return Job(id: .random(using: &random), runner: runner ?? self.runner, registration: registration, at: now)
+        return try Job(id: .random(using: &random), runner: runner ?? self.runner, registration: registration, at: now)
     }
 
     /// Registers a job and expects it to be accepted.

@@ -18,16 +18,16 @@ import Testing
         var random = SystemRandomNumberGenerator()
         let credential = RunnerCredential.random(using: &random)
         let other = RunnerCredential.random(using: &random)
-        _ = try await store.addRunner(named: "one", patterns: [], digest: credential.digest, at: now)
-        #expect(try await authentication.runner(presenting: credential.secret).name == "one")
+        _ = try await store.addRunner(named: "one", patterns: [], bounds: .none, digest: credential.digest, at: now)
+        #expect(try await authentication.runner(presenting: credential.secret, from: nil, at: now).name == "one")
         for secret in [other.secret, "", "jwr_", credential.secret + "A", key.token(for: .random(using: &random))] {
             await #expect(throws: IssuanceError.unauthenticated) {
-                try await authentication.runner(presenting: secret)
+                try await authentication.runner(presenting: secret, from: nil, at: now)
             }
         }
         _ = try await store.revokeRunner(named: "one", at: now)
         await #expect(throws: IssuanceError.unauthenticated) {
-            try await authentication.runner(presenting: credential.secret)
+            try await authentication.runner(presenting: credential.secret, from: nil, at: now)
         }
     }
 

@@ -15,7 +15,7 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
     private struct State {
         var jobs: [JobID: Job] = [:]
         var records: [AuditRecord] = []
-        var runners: [(digest: CredentialDigest, runner: Runner)] = []
+        var runners: [Runner] = []
         var pins: [PinnedRepository] = []
         var secrets: [ByteString: SealedSecret] = [:]
         var metadata: [UInt8]?
@@ -146,44 +146,63 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
 
     func runner(_ digest: CredentialDigest) async throws(StoreError) -> Runner? {
         try working { state in
-            state.runners.first { $0.digest == digest && $0.runner.revokedAt == nil }?.runner
+            state.runners.first { runner in
+                runner.credentials.contains { $0.digest == digest } && runner.revokedAt == nil
+            }
         }
     }
 
-    func credentialDigest(ofRunner name: ByteString) async throws(StoreError) -> CredentialDigest? {
+    func runner(named name: ByteString) async throws(StoreError) -> Runner? {
+        try working { state in state.runners.first { $0.name == name && $0.revokedAt == nil } }
+    }
+
+    func rotateCredential(of runner: Runner, to next: Runner, at now: NumericDate) async throws(StoreError) -> Bool {
         try working { state in
-            state.runners.first { $0.runner.name == name && $0.runner.revokedAt == nil }?.digest
+            guard let index = state.runners.firstIndex(of: runner) else { return false }
+            state.runners[index] = next
+            return true
         }
     }
 
     func runners() async throws(StoreError) -> [Runner] {
-        try working { $0.runners.map(\.runner) }
+        try working { $0.runners }
     }
 
     func addRunner(
         named name: ByteString,
         patterns: [RepositoryPattern],
+        bounds: RunnerBounds,
         digest: CredentialDigest,
         at now: NumericDate
     ) async throws(StoreError) -> Bool {
         try working { state in
-            if state.runners.contains(where: { $0.runner.name == name && $0.runner.revokedAt == nil }) { return false }
+            if state.runners.contains(where: { $0.name == name && $0.revokedAt == nil }) { return false }
             let id = Int64(state.runners.count + 1)
-            let runner = Runner(id: id, name: name, patterns: patterns, addedAt: now, revokedAt: nil)
-            state.runners.append((digest, runner))
+            let runner = Runner(
+                id: id,
+                name: name,
+                patterns: patterns,
+                bounds: bounds,
+                credentials: [KnownCredential(digest: digest, validity: bounds.validity, at: now)],
+                addedAt: now,
+                revokedAt: nil
+            )
+            state.runners.append(runner)
             return true
         }
     }
 
     func revokeRunner(named name: ByteString, at now: NumericDate) async throws(StoreError) -> Int? {
         try working { state in
-            let live = state.runners.firstIndex { $0.runner.name == name && $0.runner.revokedAt == nil }
+            let live = state.runners.firstIndex { $0.name == name && $0.revokedAt == nil }
             guard let live else { return nil }
-            let old = state.runners[live].runner
-            state.runners[live].runner = Runner(
+            let old = state.runners[live]
+            state.runners[live] = Runner(
                 id: old.id,
                 name: name,
                 patterns: old.patterns,
+                bounds: old.bounds,
+                credentials: old.credentials,
                 addedAt: old.addedAt,
                 revokedAt: now
             )

@@ -11,7 +11,7 @@ import Testing
         #expect(registration.audiences == nil)
         #expect(registration.namedTokens.isEmpty)
         #expect(registration.reference == nil)
-        #expect(registration.lifetime == 3600)
+        #expect(registration.requestedLifetime == nil)
         #expect(registration.lease == nil)
     }
 
@@ -57,7 +57,7 @@ import Testing
         let change = (name, JSONValue?.some(.integer(row.seconds)))
         if row.fits {
             let registration = try Samples.registration([change])
-            #expect((name == "lease" ? registration.lease : registration.lifetime) == row.seconds)
+            #expect((name == "lease" ? registration.lease : registration.requestedLifetime) == row.seconds)
         } else {
             #expect(throws: Refusal(.outOfRange, name)) { try Samples.registration([change]) }
         }

@@ -17,6 +17,8 @@ import Testing
     @Test(
         arguments: [
             .addRunner(name: "b", patterns: ["acme/*", "x/y"]), .addRunner(name: "", patterns: []), .listRunners,
+            .addRunner(name: "b", patterns: ["a/b"], bounds: JSONObject([("max_duration", .integer(60))])),
+            .rotateRunner(name: "b", overlap: 0, validity: nil), .rotateRunner(name: "b", overlap: 60, validity: 5),
             .revokeRunner(name: "b"), .listRepositories, .forgetRepository(name: "acme/w"),
             .renameRepository(name: "acme/w", to: "acme/v"), .showKeys, .showAudit(after: 0), .showAudit(after: .max),
             .showPublication, .noteSighting(place: "bucket", kids: ["a", "b"]),
@@ -41,6 +43,11 @@ import Testing
         // A pattern that cannot be read must not silently be left out.
         (#"{"command":"runner add","name":"b","patterns":["a/b",5]}"#, Refusal(.wrongType, "patterns")),
         (#"{"command":"runner add","name":"b","patterns":"a/b"}"#, Refusal(.wrongType, "patterns")),
+        (#"{"command":"runner add","name":"b","patterns":["a/b"],"bounds":[]}"#, Refusal(.wrongType, "bounds")),
+        (#"{"command":"runner rotate","name":"b"}"#, Refusal(.memberMissing, "overlap")),
+        (#"{"command":"runner rotate","name":"b","overlap":-1}"#, Refusal(.outOfRange, "overlap")),
+        (#"{"command":"runner rotate","name":"b","overlap":2592001}"#, Refusal(.outOfRange, "overlap")),
+        (#"{"command":"runner rotate","name":"b","overlap":0,"valid_for":0}"#, Refusal(.outOfRange, "valid_for")),
         (#"{"command":"repository rename","name":"b"}"#, Refusal(.memberMissing, "to")),
         (#"{"command":"audit show","after":-1}"#, Refusal(.outOfRange, "after")),
         (#"{"command":"keys retire"}"#, Refusal(.memberMissing, "kid")),
@@ -89,6 +96,10 @@ import Testing
             (.addRunner(name: "a b", patterns: ["a/b"]), Refusal(.nameInvalid, "a b")),
             (.addRunner(name: "b", patterns: []), Refusal(.memberMissing, "patterns")),
             (.addRunner(name: "b", patterns: ["a/b", "*/c"]), Refusal(.patternInvalid, "*/c")),
+            (
+                .addRunner(name: "b", patterns: ["a/b"], bounds: JSONObject("allowed", .object(JSONObject()))),
+                Refusal(.unknownMember, "bounds.allowed")
+            ),
             // More than the store would read again.
             (
                 .addRunner(name: "b", patterns: [ByteString](repeating: "a/b", count: 257)),

@@ -46,11 +46,17 @@ enum Samples {
         try JobRegistration(parsing: body(changes, facts: facts))
     }
 
-    static func runner(_ id: Int64 = 1, patterns: [ByteString] = ["acme/*"]) throws -> Runner {
+    static func runner(
+        _ id: Int64 = 1,
+        patterns: [ByteString] = ["acme/*"],
+        bounds: RunnerBounds = .none
+    ) throws -> Runner {
         Runner(
             id: id,
             name: "builder",
             patterns: try patterns.map { try RepositoryPattern($0) },
+            bounds: bounds,
+            credentials: [],
             addedAt: time(0),
             revokedAt: nil
         )
@@ -62,7 +68,7 @@ enum Samples {
         at now: NumericDate = time(1_000_000)
     ) throws -> Job {
         var random = SystemRandomNumberGenerator()
-        return Job(
+        return try Job(
             id: .random(using: &random),
             runner: try runner(),
             registration: try registration(changes, facts: facts),

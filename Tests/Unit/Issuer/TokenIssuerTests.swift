@@ -47,7 +47,8 @@ import Testing
             ("workflow", "deploy"), ("workflow_ref", "acme/widgets/.ci/deploy.yml@refs/heads/main"),
             ("workflow_sha", "0e"), ("job", "release"), ("run_id", "1001"), ("run_number", "5"), ("run_attempt", "1"),
             ("event_name", "push"), ("actor", "alice"), ("actor_id", "9"), ("environment", "production"),
-            ("runner_environment", "self-hosted"), ("url", "https://forge.example"), ("aud", "sts.amazonaws.com"),
+            ("runner_environment", "self-hosted"), ("runner", "builder"), ("url", "https://forge.example"),
+            ("aud", "sts.amazonaws.com"),
             ("exp", .integer(1_000_300)), ("iat", .integer(1_000_000)), ("nbf", .integer(999_940)),
             ("jti", .string(jti)),
         ])
@@ -59,13 +60,16 @@ import Testing
         let token = try await Samples.tokenIssuer(store).issue(Samples.request("a"), for: Samples.live(), at: now)
         #expect(
             try payload(token).members.map(\.name)
-                == ["iss", "sub", "repo", "repository", "ref", "workflow", "run_id", "aud", "exp", "iat", "nbf", "jti"]
+                == [
+                    "iss", "sub", "repo", "repository", "ref", "workflow", "run_id", "runner", "aud", "exp", "iat",
+                    "nbf", "jti",
+                ]
         )
     }
 
     @Test func `every claim is announced once`() {
         #expect(Set(TokenClaims.supported).count == TokenClaims.supported.count)
-        #expect(TokenClaims.supported.count == 8 + 27 + 13 + 2)
+        #expect(TokenClaims.supported.count == 8 + 27 + 13 + 3)
     }
 
     @Test func `several audiences are an array in the order asked for`() async throws {
