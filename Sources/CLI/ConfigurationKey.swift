@@ -17,6 +17,8 @@ enum ConfigurationKey: String, CaseIterable {
     case subject = "tokens.subject"
     case forgeURL = "tokens.url"
     case claims = "tokens.claims"
+    case optIn = "tokens.optIn"
+    case jobJWTAudience = "tokens.jobJWTAudience"
     case policy = "policy.file"
     case rotationInterval = "keys.rotationInterval"
     case publicationLead = "keys.publicationLead"
@@ -44,7 +46,7 @@ enum ConfigurationKey: String, CaseIterable {
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .rotationInterval,
+        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn, .jobJWTAudience, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:
             nil

@@ -123,7 +123,8 @@ struct IssuerProcess {
             planner: TokenPlanner(configuration, policy),
             claims: TokenClaims(issuer: configuration.issuer, forgeURL: configuration.forgeURL),
             auditLog: store,
-            keys: keys
+            keys: keys,
+            jobJWTAudiences: configuration.jobJWTAudiences
         )
     }
 

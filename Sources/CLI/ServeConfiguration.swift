@@ -20,6 +20,8 @@ struct ServeConfiguration {
     var sealingKeyFile: String?
     var profiles: TokenProfiles
     var policyFile: String?
+    /// Whom the tokens that every job gets are for; nil where jobs opt in.
+    var jobJWTAudiences: Audiences?
     var forgeURL: ByteString?
     var rules: RotationRules
     var revocationLedger: String
@@ -39,6 +41,7 @@ struct ServeConfiguration {
         sealingKeyFile = sources[.sealingKeyFile]
         profiles = reading.profiles()
         policyFile = sources[.policy]
+        jobJWTAudiences = reading.jobJWTAudiences()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
         let schedule = reading.schedule(for: profiles)
         guard reading.problems.isEmpty, let issuer, let files, let schedule else {
@@ -160,6 +163,22 @@ private struct ConfigurationReading {
             return try SubjectForm(ByteString(text))
         } catch {
             problems.append("\(ConfigurationKey.subject.rawValue) \(text) \(error.explanation)")
+            return nil
+        }
+    }
+
+    mutating func jobJWTAudiences() -> Audiences? {
+        let audience = sources[.jobJWTAudience]
+        switch sources[.optIn] {
+        case nil, "true":
+            if audience != nil { problems.append("tokens.jobJWTAudience means nothing without tokens.optIn: false") }
+            return nil
+        case "false":
+            if let audience, let audiences = try? Audiences([ByteString(audience)]) { return audiences }
+            problems.append("tokens.optIn: false needs tokens.jobJWTAudience: whom the token of every job is for")
+            return nil
+        case let text?:
+            problems.append("tokens.optIn must be true or false, and not \(text)")
             return nil
         }
     }

@@ -100,7 +100,7 @@ package struct JobRegistrar: Sendable {
         guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
         let tokens = try Self.refusing { () throws(Refusal) in try issuer.namedTokens(of: job, at: now) }
         let released = tokens.isEmpty ? [] : try await issuer.release(tokens, of: job, at: now)
-        return Registered(job: job, isNew: false, namedTokens: named(released, of: job))
+        return Registered(job: job, isNew: false, namedTokens: Self.named(released))
     }
 
     /// The job of which the runner says `registration`, within what the runner may say.
@@ -133,7 +133,7 @@ package struct JobRegistrar: Sendable {
             switch outcome {
             case .registered:
                 let released = tokens.map(ReleasedToken.init(recorded:))
-                return Registered(job: job, isNew: true, namedTokens: named(released, of: job))
+                return Registered(job: job, isNew: true, namedTokens: Self.named(released))
             case .referenceTaken(let known): return try await repeated(known, job.registration, at: now)
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
@@ -144,8 +144,8 @@ package struct JobRegistrar: Sendable {
         throw .store(.unavailable)
     }
 
-    private func named(_ tokens: [ReleasedToken], of job: Job) -> [(name: ByteString, token: ReleasedToken)] {
-        Array(zip(job.registration.namedTokens.map(\.name), tokens))
+    private static func named(_ tokens: [ReleasedToken]) -> [(name: ByteString, token: ReleasedToken)] {
+        tokens.compactMap { token in token.prepared.variable.map { ($0, token) } }
     }
 
     private func registrationRecord(of job: Job, at now: NumericDate) -> AuditRecord {

@@ -17,6 +17,8 @@ package struct PreparedToken: Sendable {
     /// Whether it bears the claims of a token that was made before.
     let isRepeat: Bool
     let payload: [UInt8]
+    /// The variable that it is handed to the job in; nil for a token that was asked for.
+    package private(set) var variable: ByteString?
 
     /// Only ``TokenIssuer`` prepares tokens.
     init(
@@ -66,7 +68,14 @@ package struct PreparedToken: Sendable {
             GrantUse(rule: use.rule, maximumTokens: use.maximumTokens, audiences: token.audiences, claims: claims)
         }
         isRepeat = true
+        variable = token.variable
         payload = claims
+    }
+
+    func named(_ variable: ByteString) -> PreparedToken {
+        var named = self
+        named.variable = variable
+        return named
     }
 
     package func signed(with keys: SigningKeys) throws -> SignedToken {

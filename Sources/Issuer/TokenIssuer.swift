@@ -6,12 +6,21 @@ private import Synchronization
 /// Turns a job and a request into a token that is signed, recorded and only then released.
 package final class TokenIssuer: Sendable {
     private let planner: Mutex<TokenPlanner>
+    /// Whom the tokens that every job gets are for; nil where jobs opt in.
+    private let jobJWTAudiences: Audiences?
     private let claims: TokenClaims
     private let auditLog: any AuditLog
     private let keys: Mutex<SigningKeys>
 
-    package init(planner: TokenPlanner, claims: TokenClaims, auditLog: any AuditLog, keys: SigningKeys) {
+    package init(
+        planner: TokenPlanner,
+        claims: TokenClaims,
+        auditLog: any AuditLog,
+        keys: SigningKeys,
+        jobJWTAudiences: Audiences? = nil
+    ) {
         self.planner = Mutex(planner)
+        self.jobJWTAudiences = jobJWTAudiences
         self.claims = claims
         self.auditLog = auditLog
         self.keys = Mutex(keys)
@@ -89,12 +98,23 @@ package final class TokenIssuer: Sendable {
         for named in job.registration.namedTokens {
             let request = TokenRequest(audiences: named.audiences, lifetime: named.lifetime, origin: .namedToken)
             do throws(Refusal) {
-                tokens.append(try prepare(request, for: job, at: now))
+                tokens.append(try prepare(request, for: job, at: now).named(named.name))
             } catch {
                 throw Refusal(error.reason, "id_tokens." + named.name)
             }
         }
-        return tokens
+        return tokens + everyJobsTokens(job, besides: tokens.compactMap(\.variable), at: now)
+    }
+
+    /// The variables of the days before opt-in.
+    private static let jobJWTNames: [ByteString] = ["CI_JOB_JWT", "CI_JOB_JWT_V1", "CI_JOB_JWT_V2"]
+
+    /// What a job gets without asking, where the operator has it so; a job that may have none goes without.
+    private func everyJobsTokens(_ job: Job, besides taken: [ByteString], at now: NumericDate) -> [PreparedToken] {
+        guard let jobJWTAudiences else { return [] }
+        let request = TokenRequest(audiences: jobJWTAudiences, origin: .namedToken)
+        return Self.jobJWTNames.filter { !taken.contains($0) }
+            .compactMap { name in try? prepare(request, for: job, at: now).named(name) }
     }
 
     /// Checks what a token of the job would be, without making one: a job that could never have a token, or none that
