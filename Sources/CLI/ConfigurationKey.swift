@@ -46,7 +46,8 @@ enum ConfigurationKey: String, CaseIterable {
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn, .jobJWTAudience, .rotationInterval,
+        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
+            .jobJWTAudience, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:
             nil

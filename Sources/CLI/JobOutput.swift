@@ -64,23 +64,12 @@ extension JSONObject {
     func safeEnvironment() throws -> [(String, String)] {
         let variables = [("JOBSWORTH_JOB_ID", shown("id"))] + rowsOfEnvironment
         for (name, value) in variables {
-            let isName =
-                name.utf8.first.map { !(0x30...0x39).contains($0) } == true && name.utf8.allSatisfy(Self.isNameByte)
-            guard isName, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            guard name.isVariableName, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
                 throw CommandFailure.failed(
                     "the issuer's answer names a variable that is none; is this the right issuer?"
                 )
             }
         }
         return variables
-    }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-            true
-        default: false
-        }
     }
 }

@@ -14,18 +14,9 @@ struct TokenFile: Sendable {
     /// `NAME=audience`; nil where NAME cannot be a variable's or a file's.
     init?(_ pair: String) {
         let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard halves.count == 2, !halves[1].isEmpty, let first = halves[0].utf8.first, first < 0x30 || first > 0x39,
-            halves[0].utf8.count <= 64, halves[0].utf8.allSatisfy(Self.isNameByte)
-        else { return nil }
-        self.init(variable: halves[0], audience: halves[1])
-    }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-            true
-        default: false
+        guard halves.count == 2, !halves[1].isEmpty, halves[0].utf8.count <= 64, halves[0].isVariableName else {
+            return nil
         }
+        self.init(variable: halves[0], audience: halves[1])
     }
 }

@@ -66,6 +66,15 @@ def runner(issuer):
 
 
 @pytest.fixture
+def credential_file(directory, runner):
+    """The shared runner's credential, as its operator keeps it."""
+    file = directory / "credential"
+    file.touch(mode=0o600)
+    file.write_text(runner.credential + "\n")
+    return file
+
+
+@pytest.fixture
 def job(runner):
     """A fresh job that may ask for tokens."""
     return runner.register()

@@ -26,14 +26,6 @@ ACTIONS = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 @pytest.fixture
-def credential_file(directory, runner):
-    file = directory / "credential"
-    file.touch(mode=0o600)
-    file.write_text(runner.credential + "\n")
-    return file
-
-
-@pytest.fixture
 def facts_file(directory):
     file = directory / "facts.json"
     file.write_text(json.dumps(registration(full_facts(), id_tokens={"A_ID_TOKEN": {"aud": "a"}})))

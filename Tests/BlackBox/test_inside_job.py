@@ -11,14 +11,6 @@ COMMAND = ["--", str(binary()), "doctor", "--inside-job"]
 
 
 @pytest.fixture
-def credential_file(directory, runner):
-    file = directory / "credential"
-    file.touch(mode=0o600)
-    file.write_text(runner.credential + "\n")
-    return file
-
-
-@pytest.fixture
 def broker(issuer, runner):
     made = Broker(issuer, credential=runner.credential, allowed=(AGENT,)).start()
     yield made

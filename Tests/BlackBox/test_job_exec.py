@@ -36,14 +36,6 @@ def shared(directory):
 
 
 @pytest.fixture
-def credential_file(directory, runner):
-    file = directory / "credential"
-    file.touch(mode=0o600)
-    file.write_text(runner.credential + "\n")
-    return file
-
-
-@pytest.fixture
 def arguments(issuer):
     """The command's beginning, for a job that may request tokens."""
     def make(*options: str, permission: bool = True, **stated: str) -> list[str]:
