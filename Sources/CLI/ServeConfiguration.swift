@@ -123,7 +123,7 @@ private struct ConfigurationReading {
         var byAudience: [ByteString: TokenProfile] = [:]
         for (audience, settings) in sources.file.audiences.sorted(by: { $0.key < $1.key }) {
             let path = "\(ConfigurationKey.audiences).\(audience)"
-            byAudience[ByteString(audience)] = profile(settings, path, standard)
+            byAudience[ByteString(audience)] = profile(of: ByteString(audience), settings, path, standard)
         }
         let maximum = seconds(sources[.maximumLifetime], ConfigurationKey.maximumLifetime.rawValue) ?? 3600
         return TokenProfiles(
@@ -136,6 +136,7 @@ private struct ConfigurationReading {
     }
 
     private mutating func profile(
+        of name: ByteString,
         _ settings: [String: String],
         _ path: String,
         _ standard: TokenProfile
@@ -149,8 +150,9 @@ private struct ConfigurationReading {
         if let asked, let audience, !audience.algorithms.contains(asked) {
             problems.append("\(path).algorithm: \(audience.name) does not verify \(asked.rawValue)")
         }
+        let known = audience ?? AudienceProfile.known(for: name)
         return TokenProfile(
-            algorithm: asked ?? audience?.algorithm(preferred: standard.algorithm) ?? standard.algorithm,
+            algorithm: asked ?? known?.algorithm(preferred: standard.algorithm) ?? standard.algorithm,
             lifetime: seconds(settings["lifetime"], path + ".lifetime") ?? standard.lifetime,
             audience: audience
         )

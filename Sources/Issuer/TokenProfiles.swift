@@ -36,13 +36,12 @@ package struct TokenProfiles: Sendable {
         let configured = byAudience[audience.value]
         let demands = chosen ?? configured?.audience
         let known = demands ?? AudienceProfile.known(for: audience.value)
-        let preferred = configured?.algorithm ?? standard.algorithm
         let claims = grant?.claims ?? demands?.claims ?? self.claims
         // An audience that is configured has its own limit, any other the maximum.
         let longest = grant?.maximumLifetime ?? configured?.lifetime ?? max(maximumLifetime, standard.lifetime)
         let limit = min(longest, known?.maximumLifetime ?? longest)
         return TokenTerms(
-            algorithm: grant?.algorithm ?? configured?.algorithm ?? known?.algorithm(preferred: preferred) ?? preferred,
+            algorithm: algorithm(configured, grant, known),
             lifetime: min((configured ?? standard).lifetime, limit),
             longestLifetime: limit,
             sharesTokens: demands?.sharesTokens ?? true,
@@ -55,6 +54,15 @@ package struct TokenProfiles: Sendable {
                 demandedClaims: demands?.demandedClaims ?? []
             )
         )
+    }
+
+    /// What the operator says of this very audience stands; what a rule says of many does not make a relying party
+    /// verify what it does not.
+    private func algorithm(_ configured: TokenProfile?, _ grant: Grant?, _ known: AudienceProfile?) -> SigningAlgorithm
+    {
+        if grant?.algorithm == nil, let configured { return configured.algorithm }
+        let asked = grant?.algorithm ?? standard.algorithm
+        return known?.algorithm(preferred: asked) ?? asked
     }
 
     private func defaultSubject(_ claims: ClaimsProfile) -> SubjectForm {
