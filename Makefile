@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit model blackbox soak release smoke bench clean packages venv
+.PHONY: help run stop test check lint unit subjects model blackbox soak release smoke bench clean packages venv
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -37,6 +37,11 @@ lint: ## Style, and which module may import what
 unit: packages ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest 2>&1 | grep -vE '^(◇|✔ (Test "|Test case|Suite))| started\.$$'
+
+subjects: packages ## A million hostile jobs in every form of subject: each has its own, and it parses back
+	@swift build $(SWIFT_FLAGS) --build-tests --quiet
+	@JOBSWORTH_SUBJECTS=1000000 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter SubjectInjectivity \
+		2>&1 | grep -E '^(✔|✘)'
 
 model: ## The protocol of the rotation, searched state by state
 	@Tests/Support/install_packages.sh spin gcc libc6-dev

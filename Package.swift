@@ -110,6 +110,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "PolicyTests",
+            dependencies: ["TestSupport", "JOSE", "Policy"],
+            path: "Tests/Unit/Policy",
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "IssuerTests",
             dependencies: ["TestSupport", "JOSE", "Keys", "Discovery", "Policy", "Issuer", crypto],
             path: "Tests/Unit/Issuer",

@@ -44,15 +44,20 @@ struct YAMLDocument {
     }
 
     init(_ text: String) throws(Malformed) {
-        let root: Node?
-        do {
-            root = try Yams.compose(yaml: text)
-        } catch {
-            throw Malformed(explanation: Self.explanation(error))
-        }
+        try AliasedKeys.refuse(in: text)
+        let root = try Self.root(of: text)
         var reading = Reading()
         value = try root.map { node throws(Malformed) in try reading.value(node, path: "", depth: 0) } ?? .null
         lines = reading.lines
+    }
+
+    /// The top of the tree, whose keys Yams compares; nil for an empty document.
+    fileprivate static func root(of text: String) throws(Malformed) -> Node? {
+        do {
+            return try Yams.compose(yaml: text)
+        } catch {
+            throw Malformed(explanation: explanation(error))
+        }
     }
 
     private static let maximumBytes = 1_048_576
@@ -180,5 +185,34 @@ private struct Reading {
 
     private static func isNull(_ scalar: Node.Scalar) -> Bool {
         scalar.style == .plain && ["", "~", "null"].contains(scalar.string)
+    }
+}
+
+/// Refuses aliases as keys before they are resolved: Yams compares keys as whole trees, and a few hundred bytes of
+/// aliases of aliases as a key take it for ever.
+private enum AliasedKeys {
+    /// Without its stars the text has the same keys in the same places, and no aliases.
+    static func refuse(in text: String) throws(YAMLDocument.Malformed) {
+        let bytes = text.utf8
+        guard bytes.contains(UInt8(ascii: "*")), bytes.contains(UInt8(ascii: "&")) else { return }
+        let starless = bytes.flatMap { $0 == UInt8(ascii: "*") ? replacement : [$0] }
+        guard let root = try YAMLDocument.root(of: String(decoding: starless, as: UTF8.self)) else { return }
+        try refuse(in: root)
+    }
+
+    /// Of the private use area (U+E000): YAML has it in plain words, and files do not.
+    private static let replacement = Array("\u{E000}".utf8)
+
+    private static func refuse(in node: Node) throws(YAMLDocument.Malformed) {
+        if let mapping = node.mapping {
+            for (key, value) in mapping {
+                guard let scalar = key.scalar, scalar.style != .plain || !scalar.string.utf8.starts(with: replacement)
+                else {
+                    throw YAMLDocument.Malformed(explanation: "line \(key.mark?.line ?? 0): a key must be one word")
+                }
+                try refuse(in: value)
+            }
+        }
+        for element in node.sequence ?? [] { try refuse(in: element) }
     }
 }

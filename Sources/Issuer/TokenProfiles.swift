@@ -7,7 +7,8 @@ package struct TokenProfiles: Sendable {
     private let byAudience: [ByteString: TokenProfile]
     /// The longest lifetime that a named token may ask for, in seconds.
     private let maximumLifetime: Int64
-    private let subject: SubjectForm?
+    /// The configured form of the subjects of which no rule says anything; nil for that of the claims.
+    package let subject: SubjectForm?
     private let claims: ClaimsProfile
 
     /// `subject` is the default form; nil for that of `claims`.

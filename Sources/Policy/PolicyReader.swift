@@ -36,7 +36,7 @@ struct PolicyReader {
     private mutating func rule(_ value: JSONValue, _ path: ByteString) -> Rule? {
         let members = object(value, path, Self.grantMembers.union(["name", "match", "audiences", "deny"]))
         let name = text(members["name"], path + ".name")
-        if name == nil { note(path + ".name", "is missing; the audit log names the rule that decided") }
+        if members["name"] == nil { note(path + ".name", "is missing; the audit log names the rule that decided") }
         if let name, !Self.isName(name) { note(path + ".name", "must be 1 to 64 printable ASCII characters") }
         let conditions = conditions(members["match"], path + ".match")
         guard members["deny"] == nil else {
@@ -155,7 +155,11 @@ struct PolicyReader {
 
     private mutating func count(_ value: JSONValue?, _ path: ByteString) -> Int? {
         guard let text = text(value, path) else { return nil }
-        if let count = Int(text.string), (1...1000).contains(count) { return count }
+        if text.bytes.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text.string),
+            (1...1000).contains(count)
+        {
+            return count
+        }
         note(path, "must be a number from 1 to 1000")
         return nil
     }

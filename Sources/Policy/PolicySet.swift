@@ -7,13 +7,15 @@ package struct PolicySet: Hashable, Sendable {
     package let environments: [ByteString: EnvironmentRule]
 
     /// Checks what concerns more than one part of the document.
-    package init(_ document: PolicyDocument) throws(PolicyProblems) {
+    ///
+    /// `standing` is the form of the subjects of which no rule says anything; nil for one of ours.
+    package init(_ document: PolicyDocument, standing: SubjectForm? = nil) throws(PolicyProblems) {
         rules = document.rules
         profiles = document.profiles
         environments = document.environments
         var problems = document.problems
         problems += Self.repeatedNames(rules)
-        problems += Self.sharedWords(rules)
+        problems += Self.sharedWords(rules, standing)
         problems += Self.profileConflicts(rules, profiles)
         guard problems.isEmpty else { throw PolicyProblems(problems) }
     }
@@ -54,8 +56,9 @@ package struct PolicySet: Hashable, Sendable {
     }
 
     /// Two templates that begin with the same word could make one subject of two jobs.
-    private static func sharedWords(_ rules: [Rule]) -> [PolicyProblem] {
+    private static func sharedWords(_ rules: [Rule], _ standing: SubjectForm?) -> [PolicyProblem] {
         var owners: [ByteString: ByteString] = [:]
+        if case .template(let template)? = standing { owners[template.firstWord] = template.text }
         return rules.enumerated().compactMap { index, rule in
             guard case .permit(let grant) = rule.effect, case .template(let template)? = grant.subject else {
                 return nil

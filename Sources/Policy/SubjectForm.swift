@@ -8,7 +8,7 @@ package import JOSE
 ///           / "project_path:" value ":" ( "pull_request" / "ref_type:" value ":ref:" value )   ; gitlab
 ///           / fact ":" value                     ; one that a rule lets a request choose
 ///           / word ":" ...                     ; a template's, with a word of its own
-/// repo      = value                              ; default
+/// repo      = value                     ; default; "@" is %40 in a name that would read as the immutable form
 ///           / value "@" id "/" value "@" id      ; immutable
 /// id        = 1*( ALPHA / DIGIT / "_" / "-" )
 /// value     = 1*( VCHAR-but-%-and-: / "%" 2HEXDIG )
@@ -43,7 +43,7 @@ package enum SubjectForm: Hashable, Sendable {
     package func subject(of job: JobDescription, limit: Int = maximumLength) throws(Denial) -> ByteString {
         let subject =
             switch self {
-            case .byName: "repo:" + Template.escaped(job.repository.name) + ":" + context(job)
+            case .byName: "repo:" + namedRepository(job) + ":" + context(job)
             case .immutable: try "repo:" + immutableRepository(job) + ":" + context(job)
             case .gitLab: try gitLabSubject(job)
             case .template(let template): try template.subject(of: job)
@@ -51,6 +51,15 @@ package enum SubjectForm: Hashable, Sendable {
             }
         guard subject.count <= min(limit, Self.maximumLength) else { throw .subjectTooLong }
         return subject
+    }
+
+    /// A name that reads as the immutable form of another repository has its `@` escaped, so that an issuer may write
+    /// both forms.
+    private func namedRepository(_ job: JobDescription) -> ByteString {
+        let segments = job.repository.name.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let isLikeImmutable = segments.count == 2 && segments.allSatisfy(\.isLikeNameWithID)
+        let reserved = isLikeImmutable ? ":@" : ":"
+        return PercentEncoding.encode(job.repository.name, reserved: Array(reserved.utf8))
     }
 
     private func immutableRepository(_ job: JobDescription) throws(Denial) -> ByteString {
@@ -87,6 +96,14 @@ package enum SubjectForm: Hashable, Sendable {
     }
 
     private static let structural = Array(":@/".utf8)
+}
+
+extension ArraySlice<UInt8> {
+    /// As `acme@7`.
+    fileprivate var isLikeNameWithID: Bool {
+        let parts = split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        return parts.count == 2 && !parts[1].isEmpty && parts[1].allSatisfy(\.isIDByte)
+    }
 }
 
 extension UInt8 {

@@ -13,6 +13,7 @@ package struct SubjectTemplate: Hashable, Sendable {
         guard let word = Self.firstWord(template) else { throw .firstSegmentMissing }
         guard !SubjectForm.builtInFirstWords.contains(word) else { throw .firstSegmentTaken(word) }
         firstWord = word
+        guard shortestLength <= SubjectForm.maximumLength else { throw .tooLong }
     }
 
     package var text: ByteString { template.text }

@@ -68,7 +68,8 @@ package struct Template: Hashable, Sendable {
         let after = inside.dropFirst(name.count)
         guard after.starts(with: closing) else { throw .malformed }
         rest = after.dropFirst(closing.count)
-        let bare = ByteString(name.filter { $0 != UInt8(ascii: " ") })
+        let isSpace = { (byte: UInt8) in byte == UInt8(ascii: " ") }
+        let bare = ByteString(name.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
         guard let attribute = Attribute(bare), attribute.isIdentity else { throw .unknownAttribute(bare) }
         return attribute
     }

@@ -15,6 +15,8 @@ package enum TemplateError: Error, Hashable, Sendable {
     case firstSegmentMissing
     /// The word is that of another form of subject.
     case firstSegmentTaken(ByteString)
+    /// However short the values are, the subject has more than 255 bytes.
+    case tooLong
 
     /// What is wrong, and what to write instead.
     package var explanation: ByteString {
@@ -28,6 +30,7 @@ package enum TemplateError: Error, Hashable, Sendable {
         case .firstSegmentMissing: "must begin with a word of its own and a colon, as deploy:{{repository}}"
         case .firstSegmentTaken(let word):
             "begins with " + word + ":, as another form of subject does; take another word"
+        case .tooLong: "is longer than the 255 bytes that a subject may have"
         }
     }
 }

@@ -64,10 +64,13 @@ struct PolicyExplainCommand: AsyncParsableCommand {
         _ claims: TokenClaims
     ) throws(Refusal) -> PolicyExplanation.Permit {
         let audiences = try Audiences([ByteString(audience)])
-        let isNamed = job.registration.namedTokens.contains { $0.audiences == audiences }
+        let named =
+            job.registration.mayRequestTokens
+            ? nil : job.registration.namedTokens.first { $0.audiences == audiences }
         let request = TokenRequest(
             audiences: audiences,
-            origin: job.registration.mayRequestTokens || !isNamed ? .requestToken : .namedToken,
+            lifetime: named?.lifetime,
+            origin: named == nil ? .requestToken : .namedToken,
             serviceConnection: serviceConnection.map { ByteString($0) }
         )
         try planner.check(job)

@@ -7,8 +7,9 @@ import Synchronization
 /// The policy's file, and the last policy of it that was whole.
 final class PolicyFile: Sendable {
     let path: String
-    private let maximumLifetime: Int64
+    private let profiles: TokenProfiles
     private let state: Mutex<State>
+    private let reloading = Mutex(())
 
     private struct State {
         var policy: PolicySet
@@ -34,15 +35,15 @@ final class PolicyFile: Sendable {
     /// Nil where no policy is configured.
     static func configured(_ configuration: ServeConfiguration) throws -> PolicyFile? {
         try configuration.policyFile.map {
-            try PolicyFile(path: $0, maximumLifetime: configuration.profiles.longestLifetime)
+            try PolicyFile(path: $0, profiles: configuration.profiles)
         }
     }
 
-    init(path: String, maximumLifetime: Int64) throws {
+    init(path: String, profiles: TokenProfiles) throws {
         self.path = path
-        self.maximumLifetime = maximumLifetime
+        self.profiles = profiles
         let stamp = Stamp(path)
-        state = Mutex(State(policy: try Self.read(path, maximumLifetime), stamp: stamp))
+        state = Mutex(State(policy: try Self.read(path, profiles), stamp: stamp))
     }
 
     var current: PolicySet {
@@ -50,13 +51,17 @@ final class PolicyFile: Sendable {
     }
 
     /// Reads the file again; the old policy stays where the new one is not whole.
-    func reload() throws -> PolicySet {
-        // Before the file: what changes while it is read is seen the next time.
-        let stamp = Stamp(path)
-        state.withLock { $0.stamp = stamp }
-        let policy = try Self.read(path, maximumLifetime)
-        state.withLock { $0.policy = policy }
-        return policy
+    ///
+    /// One at a time, `use` included: of two at once the one that read the older file could come last.
+    func reload(_ use: (PolicySet) -> Void) throws {
+        try reloading.withLock { _ in
+            // Before the file: what changes while it is read is seen the next time.
+            let stamp = Stamp(path)
+            state.withLock { $0.stamp = stamp }
+            let policy = try Self.read(path, profiles)
+            state.withLock { $0.policy = policy }
+            use(policy)
+        }
     }
 
     var hasChanged: Bool {
@@ -64,13 +69,17 @@ final class PolicyFile: Sendable {
     }
 
     /// The policy of a file, checked as a whole; every problem is said, with its line.
-    static func read(_ path: String, _ maximumLifetime: Int64 = 86_400) throws -> PolicySet {
+    static func read(_ path: String, _ profiles: TokenProfiles) throws -> PolicySet {
         let document = try YAMLDocument(path: path)
         do throws(PolicyProblems) {
-            return try PolicySet(PolicyDocument(parsing: document.value, maximumLifetime: maximumLifetime))
+            return try PolicySet(
+                PolicyDocument(parsing: document.value, maximumLifetime: profiles.longestLifetime),
+                standing: profiles.subject
+            )
         } catch {
             let lines = error.all.map { problem in
-                "\(path):\(document.line(of: problem.path.string)): \(problem.path) \(problem.explanation)"
+                let place = problem.path.isEmpty ? "the policy" : problem.path
+                return "\(path):\(document.line(of: problem.path.string)): \(place) \(problem.explanation)"
             }
             throw CommandFailure.wrongConfiguration(lines.joined(separator: "\njobsworth: "))
         }

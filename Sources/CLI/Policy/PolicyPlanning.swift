@@ -22,7 +22,9 @@ struct PolicyPlanning {
     }
 
     func policy() throws -> PolicySet {
-        try PolicyFile.read(policyFile, configuration.profiles.longestLifetime)
+        let deadline = ReadingDeadline(policyFile)
+        defer { deadline.lift() }
+        return try PolicyFile.read(policyFile, configuration.profiles)
     }
 
     func planner(_ policy: PolicySet) -> TokenPlanner {

@@ -32,7 +32,7 @@ final class PolicyService: Service {
 
     func reload() {
         do {
-            use(try file.reload())
+            try file.reload(use)
             logger.info("policy reloaded", metadata: ["file": "\(file.path)"])
         } catch {
             failed.withLock { $0 += 1 }
