@@ -4,9 +4,10 @@ import Foundation
 enum PrivateFile {
     /// The first `limit` bytes of a file of ours.
     static func read(_ path: String, limit: Int) throws -> [UInt8] {
-        guard let handle = FileHandle(forReadingAtPath: path) else {
-            throw CommandFailure.wrongConfiguration("\(path) cannot be read")
-        }
+        // A pipe without a writer would keep us waiting.
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CommandFailure.wrongConfiguration("\(path) cannot be read") }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         var status = stat()
         guard fstat(handle.fileDescriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
             throw CommandFailure.wrongConfiguration("\(path) can be read by others; run: chmod 600 \(path)")

@@ -25,29 +25,11 @@ enum SocketFile {
             throw CommandFailure.wrongConfiguration("the folder of \(path) is not there; make it first")
         }
         defer { free(resolved) }
-        var folder = String(cString: resolved)
-        var mayBeSticky = false
-        while true {
-            try requireSafe(folder, mayBeSticky: mayBeSticky)
-            if folder == "/" { return }
-            folder = (folder as NSString).deletingLastPathComponent
-            mayBeSticky = true
-        }
-    }
-
-    /// In a sticky folder nobody may rename what is another's, but anybody may take a name that is free.
-    private static func requireSafe(_ folder: String, mayBeSticky: Bool) throws {
-        var status = stat()
-        guard stat(folder, &status) == 0 else {
-            throw CommandFailure.wrongConfiguration("the folder \(folder) cannot be looked at")
-        }
-        let isShared = status.st_mode & 0o022 != 0 && !(mayBeSticky && status.st_mode & S_ISVTX != 0)
-        guard !isShared, [0, getuid()].contains(status.st_uid) else {
-            throw CommandFailure.wrongConfiguration(
-                "others may write in \(folder), and so put another socket in the place of this one; "
-                    + "choose a folder that only its owner or root can write in"
-            )
-        }
+        guard let shared = SafeFolder.firstShared(from: String(cString: resolved), isTaken: false) else { return }
+        throw CommandFailure.wrongConfiguration(
+            "others may write in \(shared), and so put another socket in the place of this one; "
+                + "choose a folder that only its owner or root can write in"
+        )
     }
 
     /// Whether somebody listens there and lets us connect.

@@ -12,9 +12,9 @@ struct YAMLDocument {
 
     /// Reads the file: at most 1 MiB of UTF-8 with one document of at most 100,000 values.
     init(path: String) throws {
-        guard let handle = FileHandle(forReadingAtPath: path),
-            let data = try? handle.read(upToCount: Self.maximumBytes + 1) ?? Data()
-        else { throw CommandFailure.wrongConfiguration("\(path) cannot be read") }
+        guard let data = RegularFile.read(path, limit: Self.maximumBytes + 1) else {
+            throw CommandFailure.wrongConfiguration("\(path) cannot be read, or is no file")
+        }
         guard data.count <= Self.maximumBytes else {
             throw CommandFailure.wrongConfiguration("\(path) is longer than 1 MiB")
         }

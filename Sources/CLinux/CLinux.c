@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <stdlib.h>
+#include <stdio.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -178,4 +181,49 @@ int jobsworth_await(pid_t pid) {
 
 char **jobsworth_environment(void) {
     return environ;
+}
+
+int jobsworth_adopt_orphans(void) {
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+// The parent of a process; 0 where it is gone.
+static pid_t parent_of(const char *pid) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (count <= 0) return 0;
+    text[count] = '\0';
+    // The name before it may hold anything.
+    const char *end = strrchr(text, ')');
+    int parent = 0;
+    if (end == NULL || sscanf(end + 1, " %*c %d", &parent) != 1) return 0;
+    return parent;
+}
+
+static void kill_children(void) {
+    DIR *processes = opendir("/proc");
+    if (processes == NULL) return;
+    const pid_t own = getpid();
+    struct dirent *entry;
+    while ((entry = readdir(processes)) != NULL) {
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+        if (parent_of(entry->d_name) == own) kill((pid_t)atoi(entry->d_name), SIGKILL);
+    }
+    closedir(processes);
+}
+
+int jobsworth_end_children(int milliseconds) {
+    // Those of a child that dies become ours: round by round until there are none.
+    for (int waited = 0; waited <= milliseconds; waited += 2) {
+        pid_t ended;
+        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {}
+        if (ended < 0 && errno == ECHILD) return 0;
+        kill_children();
+        usleep(2000);
+    }
+    return -1;
 }

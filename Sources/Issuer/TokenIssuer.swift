@@ -115,6 +115,8 @@ package final class TokenIssuer: Sendable {
         let request = TokenRequest(audiences: jobJWTAudiences, origin: .namedToken)
         return Self.jobJWTNames.filter { !taken.contains($0) }
             .compactMap { name in try? prepare(request, for: job, at: now).named(name) }
+            // What a rule gives a job only so often is not spent on what nobody asked for.
+            .filter { $0.uses.isEmpty }
     }
 
     /// Checks what a token of the job would be, without making one: a job that could never have a token, or none that

@@ -29,7 +29,8 @@ package enum GitLabClaims {
             ("pipeline_id", job[.runID]),
             ("pipeline_source", job[.eventName]),
             ("job_id", jobID),
-            ("ref", ref?.name ?? job[.ref]),
+            // A ref that is no whole one could pass for a branch.
+            ("ref", ref?.name ?? job[.ref].flatMap { $0.hasPrefix("refs/") ? $0 : nil }),
             ("ref_type", ref?.type),
             ("ref_path", job[.ref]),
             ("ref_protected", job[.refProtected]),

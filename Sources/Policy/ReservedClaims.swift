@@ -27,7 +27,9 @@ package enum ReservedClaims {
         "vc", "vp", "vot", "vtm", "entitlements", "roles", "groups", "email", "email_verified", "name",
         "preferred_username", "updated_at", "typ", "alg", "kid", "crit", "jku", "jwk", "x5u", "x5c", "x5t",
         "https://aws.amazon.com/tags", "https://aws.amazon.com/roles", "https://aws.amazon.com/source_identity",
-        "kubernetes.io", "_claim_names", "_claim_sources",
+        "kubernetes.io", "sub_id", "authorization_details", "verified_claims", "phone_number", "phone_number_verified",
+        "upn", "oid", "tid", "ver", "idp", "user_email", "groups_direct", "user_access_level", "environment_protected",
+        "environment_action", "deployment_tier", "runner_id", "_claim_names", "_claim_sources",
     ]
 
     private static let ours: [ByteString] =

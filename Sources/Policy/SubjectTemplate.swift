@@ -28,11 +28,19 @@ package struct SubjectTemplate: Hashable, Sendable {
         }
     }
 
-    /// A merge request never has the ref in its subject, a fork neither that nor an environment.
+    /// What speaks for the base repository's own code.
+    private static let notForPullRequests: Set<Attribute> = [.fact(.ref), .fact(.workflowRef)]
+    private static let notForForks: Set<Attribute> = [
+        .fact(.ref), .fact(.environment), .fact(.baseRef), .fact(.workflowRef), .fact(.jobWorkflowRef),
+    ]
+
+    /// A merge request never has the ref in its subject; a fork neither that nor an environment, and it says where its
+    /// code comes from.
     func subject(of job: JobDescription) throws(Denial) -> ByteString {
-        for attribute in template.attributes {
-            if attribute == .fact(.ref) && (job.isPullRequest || job.isFork) { throw .subjectUnavailable(attribute) }
-            if attribute == .fact(.environment) && job.isFork { throw .subjectUnavailable(attribute) }
+        let foreign = job.isFork ? Self.notForForks : job.isPullRequest ? Self.notForPullRequests : []
+        if let attribute = template.attributes.first(where: foreign.contains) { throw .subjectUnavailable(attribute) }
+        if job.isFork, !template.attributes.contains(.fact(.headRepositoryID)) {
+            throw .subjectUnavailable(.fact(.headRepositoryID))
         }
         return try template.rendered(for: job, Template.escaped)
     }

@@ -59,4 +59,4 @@ def test_without_another_user_a_brokered_job_needs_trust(broker):
 
 def test_start_and_end_hold_nothing_either(issuer, broker):
     started = broker.start_job(AGENT)
-    assert started["id"] in {record["job"] for record in issuer.audit(operation="registration")}
+    assert started["id"] in {record.get("job") for record in issuer.audit(operation="registration")}

@@ -511,13 +511,13 @@ def test_what_pries_reaches_a_parent_that_is_not_closed():
 @pytest.mark.parametrize("how", ["pipe", "descriptor"])
 def test_the_wrapper_is_closed_to_its_own_user(reachable, arguments, runner, shared, how):
     """The credential comes through a pipe to a user that also runs the command: nothing of the wrapper is open to it."""
-    options: tuple = ()
+    options: tuple = ("--i-trust-the-job",)
     passed = ()
     if how == "descriptor":
         reading, writing = os.pipe()
         os.write(writing, runner.credential.encode())
         os.close(writing)
-        options, passed = ("--credential-fd", str(reading)), (reading,)
+        options, passed = (*options, "--credential-fd", str(reading)), (reading,)
     done = subprocess.run(
         [reachable, *arguments(*options), "--", "sh", "-c", PRY],
         input=runner.credential.encode() if how == "pipe" else b"", capture_output=True, timeout=60, pass_fds=passed,
@@ -535,7 +535,41 @@ def test_a_credential_file_on_standard_input_is_a_file_all_the_same(reachable, a
         done = subprocess.run(
             [reachable, *arguments(), "--", "true"], stdin=stdin, capture_output=True, text=True, timeout=60,
             env=clean_environment(), **AS_NOBODY)
-    assert done.returncode == 64 and "from its file" in done.stderr
+    assert done.returncode == 64 and "where it comes from" in done.stderr
+
+
+def test_a_pipe_needs_trust_too_for_it_can_be_filled_or_read_again(reachable, arguments, runner):
+    done = subprocess.run([reachable, *arguments(), "--", "true"], input=runner.credential, capture_output=True,
+                          text=True, timeout=60, env=clean_environment(), **AS_NOBODY)
+    assert done.returncode == 64 and "--i-trust-the-job" in done.stderr
+
+
+LEAVE_BEHIND = """
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+open(sys.argv[1], "w").write(f"{os.getpid()}\\n")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("options", [("--i-trust-the-job",), ("--user", "nobody")])
+def test_what_the_command_leaves_behind_ends_with_the_job(execute, shared, options):
+    note = shared / "left-behind"
+    done = execute("sh", "-c", 'python3 -c "$0" "$1"; while ! grep -q . "$1"; do sleep 0.05; done', LEAVE_BEHIND, note,
+                   options=options)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_files_of_tokens_are_not_made_where_the_commands_user_can_rename(execute, shared):
+    shared.chmod(0o777)
+    done = execute("true", options=("--user", "nobody", "--sigstore-token"), env={"TMPDIR": str(shared)})
+    assert done.returncode == 78 and "set TMPDIR" in done.stderr
 
 
 def test_only_root_can_run_a_command_as_somebody_else(reachable, arguments, runner):

@@ -17,6 +17,9 @@ final class ChildProcess: Sendable {
         case ended
     }
 
+    /// How long what the command left behind is given to die, in milliseconds.
+    private static let patience: Int32 = 10_000
+
     private let state = Mutex(State.preparing(stop: nil))
     let leadsGroup: Bool
 
@@ -84,6 +87,8 @@ final class ChildProcess: Sendable {
     private func runToTheEnd(_ command: ChildCommand) throws -> Int32 {
         let pid = try state.withLock { state -> pid_t in
             if case .stopped(let signal) = state { throw Interrupted(signal: signal) }
+            // What the command leaves behind becomes a child of ours, and ends with the job.
+            _ = jobsworth_adopt_orphans()
             let pid = try command.spawn()
             state = .running(pid)
             return pid
@@ -93,6 +98,9 @@ final class ChildProcess: Sendable {
         state.withLock { $0 = .ended }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        if jobsworth_end_children(Self.patience) != 0 {
+            StandardStreams.complain("processes of the job could not be ended, and may go on")
+        }
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }
 }

@@ -31,11 +31,12 @@ struct JobSeparation {
                 "COMMAND would run as this user, for whom the broker registers any job; \(remedy)"
             )
         }
-        if source.file != nil {
-            throw CommandFailure.wrongUsage(
-                "COMMAND would run as this user and could read the runner's credential from its file; \(remedy)"
-            )
-        }
+        if case .nothing = source { return }
+        // A pipe is no better than a file: what an earlier job of this user left behind can read it from this process
+        // before it forbids that, and what filled it can be run again.
+        throw CommandFailure.wrongUsage(
+            "COMMAND would run as this user and could read the runner's credential where it comes from; \(remedy)"
+        )
     }
 
     private static func requireUnreadable(_ file: stat, by user: JobUser) throws {

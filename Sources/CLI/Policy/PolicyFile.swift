@@ -14,6 +14,8 @@ final class PolicyFile: Sendable {
     private struct State {
         var policy: PolicySet
         var stamp: Stamp?
+        /// What the last look at the file saw.
+        var seen: Stamp?
     }
 
     /// What tells one version of the file from another.
@@ -64,8 +66,13 @@ final class PolicyFile: Sendable {
         }
     }
 
-    var hasChanged: Bool {
-        Stamp(path) != state.withLock { $0.stamp }
+    /// Whether the file has changed, and not again since the last look: what is being written in place is not whole.
+    func hasSettled() -> Bool {
+        let now = Stamp(path)
+        return state.withLock { state in
+            defer { state.seen = now }
+            return now != state.stamp && now == state.seen
+        }
     }
 
     /// The policy of a file, checked as a whole; every problem is said, with its line.

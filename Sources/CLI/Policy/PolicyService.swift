@@ -3,7 +3,7 @@ import Policy
 import ServiceLifecycle
 import Synchronization
 
-/// Takes over a changed policy within two seconds, or at SIGHUP: all of it, or nothing.
+/// Takes over a changed policy two seconds after its last change, or at SIGHUP: all of it, or nothing.
 final class PolicyService: Service {
     private let file: PolicyFile
     private let logger: Logger
@@ -24,8 +24,8 @@ final class PolicyService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(2))
-                if file.hasChanged { reload() }
+                try? await Task.sleep(for: .seconds(1))
+                if file.hasSettled() { reload() }
             }
         }
     }

@@ -69,4 +69,10 @@ int jobsworth_spawn(const struct jobsworth_command *command, pid_t *pid, int *st
 /// Waits until a child has ended, and leaves it to be reaped, so that its id stays its own. Returns 0, or errno.
 int jobsworth_await(pid_t pid);
 
+/// From now on, what a dying child leaves behind becomes a child of this process.
+int jobsworth_adopt_orphans(void);
+
+/// Kills every child of this process, and what they leave behind; -1 where some live on after so many milliseconds.
+int jobsworth_end_children(int milliseconds);
+
 #endif
