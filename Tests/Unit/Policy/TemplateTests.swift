@@ -104,4 +104,15 @@ import Testing
             #expect(throws: Denial.subjectUnavailable(.fact(fact))) { try SubjectForm.claim(fact).subject(of: fork) }
         }
     }
+
+    @Test func `a fork's template says where its code comes from, and nothing that is the base's`() throws {
+        let fork = Samples.job([.headRepositoryID: "66", .baseRef: "refs/heads/main"], isFork: true)
+        #expect(throws: Denial.subjectUnavailable(.fact(.headRepositoryID))) {
+            try SubjectForm("t:{{repository}}:x").subject(of: fork)
+        }
+        #expect(throws: Denial.subjectUnavailable(.fact(.baseRef))) {
+            try SubjectForm("t:{{repository}}:{{base_ref}}:{{head_repository_id}}").subject(of: fork)
+        }
+        #expect(try SubjectForm("t:{{repository}}:fork:{{head_repository_id}}").subject(of: fork) == "t:acme/widgets:fork:66")
+    }
 }
