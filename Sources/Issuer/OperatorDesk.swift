@@ -16,8 +16,9 @@ package struct OperatorDesk: Sendable {
     let ledger: any RevocationLedger
     private let keyDesk: KeyDesk?
 
-    /// `keyDesk` is nil where the sealing key is not at hand; commands that change keys are refused then. `issuer` is nil
-    /// where none runs, and no policy is in force.
+    /// `keyDesk` is nil where the sealing key is not at hand; commands that change keys are refused then.
+    ///
+    /// `issuer` is nil where none runs, and no policy is in force.
     package init(
         store: any KeyStore & RunnerStore & RepositoryStore & JobStore & AuditLog & PublicationStore & BackupSource,
         ledger: any RevocationLedger,

@@ -324,8 +324,8 @@ def test_a_job_file_of_the_jobs_own_branch_only_narrows(ruled, directory):
     credential.touch(mode=0o600)
     credential.write_text(ruled.the_runner.credential)
 
-    def start(environment: str, audience: str = AUDIENCE, **stated: str):
-        file.write_text(f"deploy:\n  environment: {environment}\n  script: [make]\n"
+    def start(named: str, audience: str = AUDIENCE, **stated: str):
+        file.write_text(f"deploy:\n  environment: {named}\n  script: [make]\n"
                         f"  id_tokens:\n    T: {{aud: {audience}}}\n")
         given = [part for pair in facts(**stated).items() for part in ("--fact", "=".join(pair))]
         return harness.run_cli("job", "start", "--issuer", ruled.url, "--file", str(file), "--job", "deploy",
