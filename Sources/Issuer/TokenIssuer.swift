@@ -109,7 +109,7 @@ package final class TokenIssuer: Sendable {
     /// its relying parties take, is refused when it is registered.
     package func checkClaims(of job: Job) throws(Refusal) {
         let planner = currentPlanner
-        try planner.check(job)
+        let job = try planner.approvedAtLength(job)
         let longest = try Audiences([ByteString(String(repeating: "a", count: 255))])
         let usual = try planner.usualPlan(for: longest)
         _ = try prepare(longest, usual, for: job, at: job.registeredAt)

@@ -51,6 +51,13 @@ package struct TokenPlanner: Sendable {
         return TokenPlan(algorithm: terms.algorithm, lifetime: terms.lifetime, form: terms.form)
     }
 
+    /// The job with the longest approval that it can get: none of its tokens will be longer.
+    func approvedAtLength(_ job: Job) throws(Refusal) -> Job {
+        guard let approval = try approval(of: job), approval.isMissing else { return job }
+        let longest = try environment(of: job)?.approvers.max { $0.count < $1.count }
+        return job.changing(approval: approval.given(Approval.Given(by: longest ?? "", at: job.registeredAt)))
+    }
+
     /// Whether the job may be registered at all, as far as the policy says.
     package func check(_ job: Job) throws(Refusal) {
         _ = try environment(of: job)

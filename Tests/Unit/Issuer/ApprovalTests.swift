@@ -195,6 +195,12 @@ import Testing
         await #expect(throws: Refusal(.selfApproval, "alice")) { try await approve(job, as: "alice", issuer) }
     }
 
+    @Test func `a job whose tokens an approval would make too long is refused when it is registered`() async throws {
+        let name = String(repeating: "a", count: PreparedToken.maximumLength)
+        let issuer = try Samples.tokenIssuer(store, policy: Self.policy(name))
+        await #expect(throws: IssuanceError.refused(Refusal(.tokenTooLarge))) { try await register(issuer) }
+    }
+
     @Test func `nothing is approved or listed where no issuer runs`() async throws {
         let desk = OperatorDesk(store: store, ledger: InMemoryRevocationLedger(), keyDesk: nil)
         for command in [.listWaitingJobs, .approveJob(id: "j", approver: nil)] as [OperatorCommand] {
