@@ -12,8 +12,9 @@ import time
 import pytest
 
 import harness
-from harness import assert_error, bearer, binary, claims_of, clean_environment, facts, full_facts, in_parallel, poll
-from harness import registration
+from brokers import AGENT, Broker, started_as
+from harness import (
+    assert_error, bearer, binary, claims_of, clean_environment, facts, full_facts, in_parallel, poll, registration)
 
 AUDIENCE = "https://vault.example"
 POLICY = """\
@@ -351,13 +352,13 @@ def wrapped(ruled, directory):
     credential.write_text(ruled.the_runner.credential)
     started = []
 
-    def make(environment: str, *command: str) -> subprocess.Popen:
+    def make(environment: str, *command: str, by: tuple | None = None, lease: int = 3, **popen) -> subprocess.Popen:
         given = [part for pair in facts(environment=environment).items() for part in ("--fact", "=".join(pair))]
+        by = by or ("--issuer", ruled.url, "--credential-file", str(credential), "--i-trust-the-job")
         process = subprocess.Popen(
-            [str(binary()), "job", "exec", "--issuer", ruled.url, "--credential-file", str(credential),
-             "--i-trust-the-job", *given, "--permission", "id-token=write", "--id-token", f"VAULT_ID_TOKEN={AUDIENCE}",
-             "--lease", "3", "--", *command],
-            env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [str(binary()), "job", "exec", *by, *given, "--permission", "id-token=write", "--id-token",
+             f"VAULT_ID_TOKEN={AUDIENCE}", "--lease", str(lease), "--", *command],
+            env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)
         started.append(process)
         return process
 
@@ -400,3 +401,31 @@ def test_job_exec_that_waits_is_stopped_by_a_signal_and_ends_its_job(ruled, wrap
     process.communicate(timeout=60)
     assert process.returncode == 128 + 15
     assert "job_ended" in ruled.cli("approve", job, "--as", "alice").stderr
+
+
+def test_job_exec_waits_through_the_broker_too(ruled, wrapped):
+    broker = Broker(ruled, credential=ruled.the_runner.credential)
+    try:
+        broker.start()
+        by = ("--broker", str(broker.socket), "--i-trust-the-job")
+        process = wrapped("canary", "sh", "-c", "printf %s \"$VAULT_ID_TOKEN\"", by=by, cwd="/", **started_as(AGENT))
+        ruled.operator("approve", job_of(process))
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert claims_of(out.decode())["environment_approved_by"] == "carol"
+    finally:
+        broker.end()
+
+
+def test_job_exec_that_waits_outlives_a_restart_of_the_issuer(ruled, wrapped):
+    process = wrapped("canary", "sh", "-c", "printf %s \"$VAULT_ID_TOKEN\"", lease=120)
+    job = job_of(process)
+    ruled.kill()
+    # At least one question finds nobody there.
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3)
+    ruled.start()
+    ruled.operator("approve", job)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert claims_of(out.decode())["environment_approved_by"] == "carol"
