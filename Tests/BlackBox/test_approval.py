@@ -273,8 +273,8 @@ def test_a_later_policy_approves_nothing_and_may_ask_for_more(issuers):
     runner = issuer.runner()
     waits, free = (runner.register(job=facts(environment=name)) for name in ("production", "preview"))
     free.token(AUDIENCE)
-    looser = POLICY.replace("production: {refs: [refs/heads/main, refs/tags/*], approvers: [alice, bob]}", "production:")
-    write_policy(issuer.directory, looser.replace("preview:", "preview: {approvers: [dora]}"))
+    looser = POLICY.replace(", approvers: [alice, bob]", "").replace("preview:", "preview: {approvers: [dora]}")
+    write_policy(issuer.directory, looser)
     poll(lambda: free.ask(AUDIENCE).status == 503, seconds=20)
     # What the registration asked for stays; whom to ask is the policy's of today, and it names nobody.
     assert_error(waits.ask(AUDIENCE), 503, reason="waiting_approval")

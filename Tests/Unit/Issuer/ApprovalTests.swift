@@ -157,6 +157,16 @@ import Testing
         }
     }
 
+    @Test func `what a later policy asks beyond the registration is asked, too`() async throws {
+        let issuer = try Samples.tokenIssuer(store, policy: Self.policy("", wait: "60s"))
+        let job = try await register(issuer)
+        #expect(try !issuer.isWaiting(job, at: now.advanced(bySeconds: 60)))
+        issuer.use(try planner(Self.policy("", wait: "90s")))
+        #expect(try issuer.isWaiting(job, at: now.advanced(bySeconds: 60)))
+        issuer.use(try planner(Self.policy("alice")))
+        #expect(try issuer.isWaiting(job, at: now.advanced(bySeconds: 3000)))
+    }
+
     @Test func `a job of before the policy waits when there is one`() async throws {
         let issuer = try Samples.tokenIssuer(store)
         let job = try await register(issuer)
