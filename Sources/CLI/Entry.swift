@@ -33,6 +33,7 @@ struct JobsworthCommand: AsyncParsableCommand {
         abstract: "An OpenID Connect issuer for CI: every job gets exactly the identity it is entitled to.",
         subcommands: [
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
+            ApproveCommand.self,
             PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
             BackupCommand.self, RestoreCommand.self, DoctorCommand.self,
         ]

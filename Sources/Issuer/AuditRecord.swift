@@ -17,6 +17,7 @@ package struct AuditRecord: Hashable, Sendable {
         case setFacts = "set_facts"
         case heartbeat
         case jobEnd = "job_end"
+        case jobApprove = "job_approve"
         case runnerAdd = "runner_add"
         case runnerRotate = "runner_rotate"
         case runnerRevoke = "runner_revoke"
@@ -51,6 +52,10 @@ package struct AuditRecord: Hashable, Sendable {
     package let expiresAt: NumericDate?
     /// The address that a refused credential was presented from.
     package let source: ByteString?
+    /// In whose name an operator approved a job.
+    package let approver: ByteString?
+    /// The user who ran the operator's command, as the kernel says.
+    package let peerUID: UInt32?
     /// The policy's rules that decided.
     package let rules: [ByteString]
     /// What the transaction of this record counts; no part of the record itself.
@@ -70,6 +75,8 @@ package struct AuditRecord: Hashable, Sendable {
         kid: ByteString? = nil,
         expiresAt: NumericDate? = nil,
         source: ByteString? = nil,
+        approver: ByteString? = nil,
+        peerUID: UInt32? = nil,
         rules: [ByteString] = [],
         uses: [GrantUse] = []
     ) {
@@ -86,6 +93,8 @@ package struct AuditRecord: Hashable, Sendable {
         self.kid = kid
         self.expiresAt = expiresAt
         self.source = source
+        self.approver = approver
+        self.peerUID = peerUID
         self.rules = rules
         self.uses = uses
     }
@@ -107,6 +116,8 @@ package struct AuditRecord: Hashable, Sendable {
         object["kid"] = kid.map { .string($0) }
         object["exp"] = expiresAt.map { .integer($0.secondsSinceEpoch) }
         object["source"] = source.map { .string($0) }
+        object["approver"] = approver.map { .string($0) }
+        object["peer_uid"] = peerUID.map { .integer(Int64($0)) }
         object["rule"] = rules.isEmpty ? nil : .array(rules.map { .string($0) })
         if decision == .deny, RefusalReason(rawValue: reason.string)?.isAlarm == true { object["alarm"] = .bool(true) }
         return object

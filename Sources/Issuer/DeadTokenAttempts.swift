@@ -1,6 +1,7 @@
 import Synchronization
 
-/// How often what is no longer good was presented since, by its holder (the request token of an ended job by the job):
+/// How often what is no longer good, or not yet, was presented, by its holder (the request token of an ended job by the
+/// job):
 /// what decides whether another attempt is recorded.
 ///
 /// A job whose code goes on asking would else write the audit log without end.

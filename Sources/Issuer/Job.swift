@@ -10,7 +10,7 @@ package struct Job: Hashable, Sendable {
     package let registration: JobRegistration
     /// The registered facts and those that were set once since.
     package let facts: JobFacts
-    /// Rises when a fact is set, so that a token made of older facts never leaves.
+    /// Rises when a fact is set or the job is approved, so that a token made of what was before never leaves.
     package let revision: Int64
     package let registeredAt: NumericDate
     /// The job ends by itself then.
@@ -18,6 +18,8 @@ package struct Job: Hashable, Sendable {
     /// Without a heartbeat the job ends by itself then; nil for a job without a lease.
     package let leaseExpiresAt: NumericDate?
     package let end: JobEnd?
+    /// What its environment asked for when the job stated it; nil where nothing was asked.
+    package let approval: Approval?
 
     package init(
         id: JobID,
@@ -29,7 +31,8 @@ package struct Job: Hashable, Sendable {
         registeredAt: NumericDate,
         expiresAt: NumericDate,
         leaseExpiresAt: NumericDate?,
-        end: JobEnd?
+        end: JobEnd?,
+        approval: Approval? = nil
     ) {
         self.id = id
         self.runner = runner
@@ -41,6 +44,7 @@ package struct Job: Hashable, Sendable {
         self.expiresAt = expiresAt
         self.leaseExpiresAt = leaseExpiresAt
         self.end = end
+        self.approval = approval
     }
 
     /// A job that is registered now, with the facts and for the time that its runner's bounds allow.
@@ -80,7 +84,8 @@ package struct Job: Hashable, Sendable {
         facts: JobFacts? = nil,
         revision: Int64? = nil,
         leaseExpiresAt: NumericDate? = nil,
-        end: JobEnd? = nil
+        end: JobEnd? = nil,
+        approval: Approval? = nil
     ) -> Job {
         Job(
             id: id,
@@ -92,7 +97,8 @@ package struct Job: Hashable, Sendable {
             registeredAt: registeredAt,
             expiresAt: expiresAt,
             leaseExpiresAt: leaseExpiresAt ?? self.leaseExpiresAt,
-            end: end ?? self.end
+            end: end ?? self.end,
+            approval: approval ?? self.approval
         )
     }
 }

@@ -19,6 +19,10 @@ package struct JobRegistrar: Sendable {
         package let job: Job
         /// False where the same registration came before under its reference.
         package let isNew: Bool
+        /// Whether there are no tokens before its environment is approved or waited for.
+        ///
+        /// Named ones come with the same registration again, after that.
+        package let isWaiting: Bool
         package let namedTokens: [(name: ByteString, token: ReleasedToken)]
     }
 
@@ -43,9 +47,14 @@ package struct JobRegistrar: Sendable {
         try await recordingRefusals(of: .setFacts, by: runner, at: now) { () throws(IssuanceError) in
             let job = try await liveJob(id, of: runner, at: now)
             let facts = try Self.lateFacts(body, of: job, runner.bounds)
-            let changed = job.changing(facts: facts, revision: job.revision + 1)
+            let approval = try Self.refusing { () throws(Refusal) -> Approval? in
+                try self.approval(of: job, setting: facts, at: now)
+            }
+            let changed = job.changing(facts: facts, revision: job.revision + 1, approval: approval)
             try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: changed) }
-            try await refused { () throws(StoreError) in try await jobs.setFacts(facts, of: job, at: now) }
+            try await refused { () throws(StoreError) in
+                try await jobs.setFacts(facts, approval: approval, of: job, at: now)
+            }
             return changed
         }
     }
@@ -98,9 +107,12 @@ package struct JobRegistrar: Sendable {
             throw .refused(Refusal(.referenceConflict, "reference"))
         }
         guard job.end(at: now) == nil else { throw .refused(Refusal(.jobEnded, "reference")) }
+        if try Self.refusing({ () throws(Refusal) in try issuer.isWaiting(job, at: now) }) {
+            return Registered(job: job, isNew: false, isWaiting: true, namedTokens: [])
+        }
         let tokens = try Self.refusing { () throws(Refusal) in try issuer.namedTokens(of: job, at: now) }
         let released = tokens.isEmpty ? [] : try await issuer.release(tokens, of: job, at: now)
-        return Registered(job: job, isNew: false, namedTokens: Self.named(released))
+        return Registered(job: job, isNew: false, isWaiting: false, namedTokens: Self.named(released))
     }
 
     /// The job of which the runner says `registration`, within what the runner may say.
@@ -119,12 +131,19 @@ package struct JobRegistrar: Sendable {
         }
     }
 
+    /// The job with what its environment asks now: that stays, whatever becomes of the policy.
+    private func settled(_ job: Job, at now: NumericDate) throws(Refusal) -> Job {
+        job.changing(approval: try issuer.environment(of: job).flatMap { Approval($0, since: now) })
+    }
+
     private func registerNew(_ job: Job, at now: NumericDate) async throws(IssuanceError) -> Registered {
-        try Self.refusing { () throws(Refusal) in try issuer.checkClaims(of: job) }
-        let prepared = try Self.refusing { () throws(Refusal) in
+        let (job, isWaiting, prepared) = try Self.refusing { () throws(Refusal) in
+            let job = try settled(job, at: now)
+            try issuer.checkClaims(of: job)
             let tokens = try issuer.namedTokens(of: job, at: now)
             guard !GrantUse.areExceeded(tokens.flatMap(\.uses)) else { throw Refusal(.grantUsed, "id_tokens") }
-            return tokens
+            let isWaiting = try issuer.isWaiting(job, at: now)
+            return (job, isWaiting, isWaiting ? [] : tokens)
         }
         for _ in 0..<TokenIssuer.maximumAttempts {
             let tokens = try issuer.sign(prepared)
@@ -133,7 +152,7 @@ package struct JobRegistrar: Sendable {
             switch outcome {
             case .registered:
                 let released = tokens.map(ReleasedToken.init(recorded:))
-                return Registered(job: job, isNew: true, namedTokens: Self.named(released))
+                return Registered(job: job, isNew: true, isWaiting: isWaiting, namedTokens: Self.named(released))
             case .referenceTaken(let known): return try await repeated(known, job.registration, at: now)
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
@@ -173,6 +192,14 @@ package struct JobRegistrar: Sendable {
             guard let facts = try object.object("job") else { throw Refusal(.memberMissing, "job") }
             return try bounds.facts(job.facts.adding(facts, besides: bounds.set.keys))
         }
+    }
+
+    /// What the job waits for with other facts: a late environment is waited for from now on, and an approval is of the
+    /// facts that the approver could see.
+    private func approval(of job: Job, setting facts: JobFacts, at now: NumericDate) throws(Refusal) -> Approval? {
+        guard facts != job.facts else { return job.approval }
+        guard job.facts[.environment] == nil else { return job.approval?.given(nil) }
+        return try issuer.environment(of: job.changing(facts: facts)).flatMap { Approval($0, since: now) }
     }
 
     private func liveJob(_ id: JobID, of runner: Runner, at now: NumericDate) async throws(IssuanceError) -> Job {

@@ -9,12 +9,24 @@ package protocol JobStore: Sendable {
     func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job?
     /// Stores the job, the pins of its repository and the records of its named tokens, all or none.
     func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome
-    /// Sets facts of a live job of which no token was issued; answers why not.
+    /// Sets facts of a live job of which no token was issued, and what it is to wait for then; answers why not.
     func setFacts(
         _ facts: JobFacts,
+        approval: Approval?,
         of job: Job,
         at now: NumericDate
     ) async throws(StoreError) -> RefusalReason?
+    /// Approves a live job that is still as it was when that was decided; answers why not.
+    ///
+    /// `record` is committed with it.
+    func approve(
+        _ job: Job,
+        as approval: Approval,
+        recording record: AuditRecord,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason?
+    /// The jobs that nobody has ended and that have an environment, in no order.
+    func jobsWithEnvironment() async throws(StoreError) -> [Job]
     /// Moves the lease of a live job; answers why not.
     func extendLease(
         of job: JobID,

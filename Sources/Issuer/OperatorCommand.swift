@@ -13,6 +13,9 @@ package enum OperatorCommand: Hashable, Sendable {
     case listRepositories
     case forgetRepository(name: ByteString)
     case renameRepository(name: ByteString, to: ByteString)
+    /// In the name of an approver of the job's environment; nil where there is but one.
+    case approveJob(id: ByteString, approver: ByteString?)
+    case listWaitingJobs
     case showKeys
     case keys(KeyCommand)
     /// What is to be published as files.
@@ -28,7 +31,7 @@ package enum OperatorCommand: Hashable, Sendable {
     package var document: JSONObject {
         var object = JSONObject([("command", .string(verb))])
         switch self {
-        case .listRunners, .listRepositories, .showKeys, .showPublication: break
+        case .listRunners, .listRepositories, .listWaitingJobs, .showKeys, .showPublication: break
         case .keys(let command): command.write(to: &object)
         case .noteSighting(let place, let kids):
             object["place"] = .string(place)
@@ -46,6 +49,9 @@ package enum OperatorCommand: Hashable, Sendable {
         case .renameRepository(let name, let next):
             object["name"] = .string(name)
             object["to"] = .string(next)
+        case .approveJob(let id, let approver):
+            object["job"] = .string(id)
+            object["as"] = approver.map { .string($0) }
         case .showAudit(let sequence): object["after"] = .integer(sequence)
         }
         return object
@@ -60,6 +66,8 @@ package enum OperatorCommand: Hashable, Sendable {
         }
         try object.refuseMembers(beyond: [
             "command", "name", "patterns", "bounds", "overlap", "valid_for", "to", "after", "place", "kids", "path",
+            "job",
+            "as",
         ])
         switch verb {
         case "runner add":
@@ -84,6 +92,10 @@ package enum OperatorCommand: Hashable, Sendable {
         case "repository rename":
             guard let next = try object.text("to") else { throw Refusal(.memberMissing, "to") }
             self = .renameRepository(name: try Self.name(object), to: next)
+        case "approve":
+            guard let id = try object.text("job") else { throw Refusal(.memberMissing, "job") }
+            self = .approveJob(id: id, approver: try object.text("as"))
+        case "approve list": self = .listWaitingJobs
         case "keys show": self = .showKeys
         case "publication show": self = .showPublication
         case "publication seen":
@@ -110,6 +122,8 @@ package enum OperatorCommand: Hashable, Sendable {
         case .listRepositories: "repository list"
         case .forgetRepository: "repository forget"
         case .renameRepository: "repository rename"
+        case .approveJob: "approve"
+        case .listWaitingJobs: "approve list"
         case .showKeys: "keys show"
         case .keys(let command): command.verb
         case .showPublication: "publication show"

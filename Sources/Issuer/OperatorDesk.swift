@@ -8,30 +8,41 @@ package struct OperatorDesk: Sendable {
     private let keys: any KeyStore
     let runners: any RunnerStore
     private let repositories: any RepositoryStore
-    private let auditLog: any AuditLog
+    let auditLog: any AuditLog
+    let jobs: any JobStore
+    let issuer: TokenIssuer?
     private let publication: any PublicationStore
     private let backups: any BackupSource
     let ledger: any RevocationLedger
     private let keyDesk: KeyDesk?
 
     /// `keyDesk` is nil where the sealing key is not at hand; commands that change keys are refused then.
+    ///
+    /// `issuer` is nil where none runs, and no policy is in force.
     package init(
-        store: any KeyStore & RunnerStore & RepositoryStore & AuditLog & PublicationStore & BackupSource,
+        store: any KeyStore & RunnerStore & RepositoryStore & JobStore & AuditLog & PublicationStore & BackupSource,
         ledger: any RevocationLedger,
-        keyDesk: KeyDesk?
+        keyDesk: KeyDesk?,
+        issuer: TokenIssuer? = nil
     ) {
         keys = store
         runners = store
         repositories = store
         auditLog = store
+        jobs = store
+        self.issuer = issuer
         publication = store
         backups = store
         self.ledger = ledger
         self.keyDesk = keyDesk
     }
 
-    /// The command's answer as JSON.
-    package func perform(_ command: OperatorCommand, at reading: ClockReading) async throws -> JSONObject {
+    /// The command's answer as JSON; `uid` is the user who gives it.
+    package func perform(
+        _ command: OperatorCommand,
+        at reading: ClockReading,
+        by uid: UInt32? = nil
+    ) async throws -> JSONObject {
         let now = reading.wall
         return switch command {
         case .addRunner(let name, let patterns, let bounds): try await addRunner(name, patterns, bounds, at: now)
@@ -42,6 +53,8 @@ package struct OperatorDesk: Sendable {
         case .listRepositories: try await listRepositories()
         case .forgetRepository(let name): try await forgetRepository(name, at: now)
         case .renameRepository(let name, let next): try await renameRepository(name, to: next, at: now)
+        case .approveJob(let id, let approver): try await approve(id, as: approver, by: uid, at: now)
+        case .listWaitingJobs: try await listWaitingJobs(at: now)
         case .showKeys: Self.document(try await keys.rotationState(), at: now)
         case .keys(let command): try await perform(command, at: reading)
         case .showPublication: try await showPublication(at: now)

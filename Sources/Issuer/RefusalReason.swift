@@ -48,6 +48,12 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case subjectUnavailable = "subject_unavailable"
     case claimDemanded = "claim_demanded"
     case grantUsed = "grant_used"
+    case waitingApproval = "waiting_approval"
+    case approvalNotNeeded = "approval_not_needed"
+    case approverMissing = "approver_missing"
+    case notAnApprover = "not_an_approver"
+    case selfApproval = "self_approval"
+    case issuerNotRunning = "issuer_not_running"
 
     // The claims.
     case claimNotAvailable = "claim_not_available"

@@ -1,5 +1,6 @@
 package import Discovery
 package import JOSE
+import Keys
 import Policy
 
 /// The claims of a job's tokens that do not change from one token of a form to the next.
@@ -15,10 +16,15 @@ package struct TokenClaims: Sendable {
         forgeHost = forgeURL.flatMap(URLOrigin.split).map { $0.origin.host }
     }
 
+    private static let approvedBy: ByteString = "environment_approved_by"
+    private static let approvedAt: ByteString = "environment_approved_at"
+
     /// Every claim that a token can carry by itself.
     package static var supported: [ByteString] {
         let facts = FactName.allCases.map(\.claimName)
-        return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + ["runner", "url"]
+        return ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "repo"] + facts + [
+            "runner", "url", Self.approvedBy, Self.approvedAt,
+        ]
             + GitLabClaims.names.filter { !facts.contains($0) } + [SessionTags.claimName]
     }
 
@@ -39,6 +45,10 @@ package struct TokenClaims: Sendable {
         ]
         claims += named(job, form.claims).map { ($0, .string($1)) }
         claims.append(("runner", .string(job.runnerName)))
+        if let given = job.approval?.given {
+            claims.append((Self.approvedBy, .string(given.by)))
+            claims.append((Self.approvedAt, .string(given.at.internetDate)))
+        }
         if let forgeURL { claims.append(("url", .string(forgeURL))) }
         claims += try additional(job, form.additionalClaims).map { ($0, .string($1)) }
         var object = JSONObject(claims)

@@ -11,6 +11,7 @@ package final class TokenIssuer: Sendable {
     private let claims: TokenClaims
     private let auditLog: any AuditLog
     private let keys: Mutex<SigningKeys>
+    private let waitingAttempts = DeadTokenAttempts<JobID>()
 
     package init(
         planner: TokenPlanner,
@@ -36,6 +37,10 @@ package final class TokenIssuer: Sendable {
         planner.withLock { $0 = next }
     }
 
+    var currentPlanner: TokenPlanner {
+        planner.withLock { $0 }
+    }
+
     /// Whether every algorithm can sign now: what readiness rests on.
     package var canSign: Bool {
         let keys = keys.withLock { $0 }
@@ -56,7 +61,10 @@ package final class TokenIssuer: Sendable {
         let prepared: PreparedToken
         do throws(Refusal) {
             prepared = try prepare(request, for: job, at: now)
+            try refuseWaiting(job, at: now)
         } catch {
+            // Who waits asks again and again.
+            guard error.reason != .waitingApproval || waitingAttempts.isRecorded(job.id) else { throw .refused(error) }
             await record(error, audiences: request.audiences.all.map(\.value), for: job, at: now)
             throw .refused(error)
         }
@@ -122,8 +130,8 @@ package final class TokenIssuer: Sendable {
     /// Checks what a token of the job would be, without making one: a job that could never have a token, or none that
     /// its relying parties take, is refused when it is registered.
     package func checkClaims(of job: Job) throws(Refusal) {
-        let planner = planner.withLock { $0 }
-        try planner.check(job)
+        let planner = currentPlanner
+        let job = try planner.approvedAtLength(job)
         let longest = try Audiences([ByteString(String(repeating: "a", count: 255))])
         let usual = try planner.usualPlan(for: longest)
         _ = try prepare(longest, usual, for: job, at: job.registeredAt)
@@ -150,6 +158,7 @@ package final class TokenIssuer: Sendable {
         }
         switch obstacle {
         case nil, .repeats, .refused(.keyWithdrawn): return obstacle
+        case .refused(.waitingApproval): throw .refused(Refusal(.waitingApproval))
         case .refused(.grantUsed): throw .refused(Refusal(.grantUsed))
         // The caller may ask again: other facts will make the next one.
         case .refused(.factsChanged): throw .store(.unavailable)
@@ -197,7 +206,7 @@ package final class TokenIssuer: Sendable {
     }
 
     private func prepare(_ request: TokenRequest, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
-        let plan = try planner.withLock { $0 }.plan(request, for: job)
+        let plan = try currentPlanner.plan(request, for: job)
         if !request.requiredClaims.isEmpty { try request.refuseMissing(in: claims.constant(for: job, plan.form)) }
         return try prepare(request.audiences, plan, for: job, at: now)
     }

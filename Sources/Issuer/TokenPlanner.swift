@@ -51,13 +51,32 @@ package struct TokenPlanner: Sendable {
         return TokenPlan(algorithm: terms.algorithm, lifetime: terms.lifetime, form: terms.form)
     }
 
+    /// The job with the longest approval that it can get: none of its tokens will be longer.
+    func approvedAtLength(_ job: Job) throws(Refusal) -> Job {
+        guard let approval = try approval(of: job), approval.isMissing else { return job }
+        let longest = try environment(of: job)?.approvers.max { $0.count < $1.count }
+        return job.changing(approval: approval.given(Approval.Given(by: longest ?? "", at: job.registeredAt)))
+    }
+
     /// Whether the job may be registered at all, as far as the policy says.
     package func check(_ job: Job) throws(Refusal) {
+        _ = try environment(of: job)
+    }
+
+    /// The rule of the job's environment in the policy in force; nil without either.
+    package func environment(of job: Job) throws(Refusal) -> EnvironmentRule? {
         do throws(Denial) {
-            _ = try policy?.environment(of: job.description())
+            return try policy?.environment(of: job.description())
         } catch {
             throw Refusal(denied: error)
         }
+    }
+
+    /// What stands between the job and its tokens: by what was settled when it stated its environment, and by the policy
+    /// in force, whichever asks more; nil for nothing.
+    package func approval(of job: Job) throws(Refusal) -> Approval? {
+        guard let rule = try environment(of: job) else { return job.approval }
+        return job.approval?.narrowed(by: rule) ?? Approval(rule, since: job.registeredAt)
     }
 
     /// One for each audience; none without a policy, which has nothing for forks.

@@ -20,7 +20,7 @@ package struct AdminPlane: Plane {
         guard request.method == .POST else { return ErrorResponse.methodNotAllowed(allowed: "POST") }
         do {
             let command = try OperatorCommand(parsing: JSONBody.object(request.body))
-            return .json(try await desk.perform(command, at: .now))
+            return .json(try await desk.perform(command, at: .now, by: request.peer))
         } catch let refusal as Refusal {
             return ErrorResponse.response(to: refusal, at: .jobs)
         } catch let error as StoreError {

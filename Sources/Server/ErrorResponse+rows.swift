@@ -68,6 +68,25 @@ extension ErrorResponse {
             Row(.forbidden, "invalid_target", "this relying party demands a claim that the job has no fact for")
         case .grantUsed:
             Row(.forbidden, "access_denied", "the job has had all tokens that the rule gives; this is on record")
+        case .waitingApproval:
+            Row(
+                .serviceUnavailable,
+                "temporarily_unavailable",
+                "the job waits for its environment; it goes on after jobsworth approve, or when the time is over",
+                retryAfter: 5
+            )
+        case .approvalNotNeeded: conflict("this job needs nobody's approval")
+        case .approverMissing: bad("the environment has several approvers; say with --as which of them approves")
+        case .notAnApprover:
+            Row(
+                .forbidden,
+                "access_denied",
+                "the policy in force does not name this approver for the environment of the job"
+            )
+        case .selfApproval:
+            Row(.forbidden, "access_denied", "who started a job does not approve it; somebody else has to")
+        case .issuerNotRunning:
+            conflict("jobs are approved by the running issuer, whose policy names the approvers; start jobsworth serve")
         case .claimNotAvailable:
             Row(
                 .forbidden,

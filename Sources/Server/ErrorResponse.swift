@@ -11,8 +11,11 @@ package enum ErrorResponse {
         let status: HTTPResponseStatus
         let code: String
         let sentence: String
+        /// Seconds after which another try is worth it, where the status says that one is.
+        let retryAfter: Int
 
-        init(_ status: HTTPResponseStatus, _ code: String, _ sentence: String) {
+        init(_ status: HTTPResponseStatus, _ code: String, _ sentence: String, retryAfter: Int = 1) {
+            self.retryAfter = retryAfter
             self.status = status
             self.code = code
             self.sentence = sentence
@@ -96,7 +99,7 @@ package enum ErrorResponse {
         )
         // What passes by itself is worth another try (RFC 9110 §10.2.3).
         if [.tooManyRequests, .serviceUnavailable].contains(row.status) {
-            answer.headers.add(name: "Retry-After", value: "1")
+            answer.headers.add(name: "Retry-After", value: String(row.retryAfter))
         }
         return answer
     }

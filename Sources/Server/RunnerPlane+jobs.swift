@@ -20,7 +20,9 @@ extension RunnerPlane {
         try request.requireMediaType("application/json")
         try request.refuseQuery()
         let job = try await registrar.setFacts(request.body, of: id, by: runner, at: request.takenUpAt)
-        return .json(JSONObject([("id", .string(job.id.text)), ("job", .object(job.facts.document))]))
+        var answer = JSONObject([("id", .string(job.id.text)), ("job", .object(job.facts.document))])
+        if try issuer.isWaiting(job, at: request.takenUpAt) { answer["status"] = Self.waiting }
+        return .json(answer)
     }
 
     func heartbeat(of id: JobID, _ request: PlaneRequest) async throws -> PlaneResponse {
@@ -66,12 +68,16 @@ extension RunnerPlane {
 
     // MARK: - The answer to a registration
 
+    /// The status of a job whose environment is not approved yet, or not waited for; others have none.
+    private static let waiting = JSONValue.string("waiting_approval")
+
     private func document(_ registered: JobRegistrar.Registered) -> JSONObject {
         let job = registered.job
         let tokens = registered.namedTokens.map { ($0.name, JSONValue.string($0.token.compact)) }
         var answer = JSONObject([
             ("id", .string(job.id.text)), ("expires_at", .string(job.expiresAt.internetDate)),
         ])
+        if registered.isWaiting { answer["status"] = Self.waiting }
         var environment = JSONObject()
         if job.registration.mayRequestTokens {
             let path = url.value + "/v1/jobs/" + job.id.text + "/id-token"

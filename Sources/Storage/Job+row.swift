@@ -45,17 +45,18 @@ extension Job {
     }
 
     func insert(hasToken: Bool, in database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO job (id, runner, reference, registration, facts, revision, registered_at, expires_at,
-                    lease_expires_at, has_token)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
+        let arguments: StatementArguments = [
             Data(id.text.bytes), runner, registration.reference.map { Data($0.bytes) },
             Data(registration.document), Data(facts.document.serialized), revision,
             registeredAt.secondsSinceEpoch, expiresAt.secondsSinceEpoch, leaseExpiresAt?.secondsSinceEpoch, hasToken,
-        ])
+        ]
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO job (id, runner, reference, registration, facts, revision, registered_at, expires_at,
+                    lease_expires_at, has_token, \(Approval.columns))
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: arguments + Approval.arguments(of: approval))
     }
 
     private init(row: Row) throws {
@@ -72,7 +73,8 @@ extension Job {
             registeredAt: NumericDate(secondsSinceEpoch: row["registered_at"]),
             expiresAt: NumericDate(secondsSinceEpoch: row["expires_at"]),
             leaseExpiresAt: (row["lease_expires_at"] as Int64?).map(NumericDate.init(secondsSinceEpoch:)),
-            end: Self.end(row)
+            end: Self.end(row),
+            approval: Approval(row: row)
         )
     }
 

@@ -91,7 +91,8 @@ extension SQLiteStore: AuditLog {
         let row = try Row.fetchOne(
             database.cachedStatement(
                 sql: """
-                    SELECT job.revision, job.expires_at, job.lease_expires_at, job.ended_at, runner.revoked_at
+                    SELECT job.revision, job.expires_at, job.lease_expires_at, job.ended_at, \(Approval.columns),
+                        runner.revoked_at
                     FROM job JOIN runner ON runner.id = job.runner WHERE job.id = ?
                     """
             ),
@@ -103,6 +104,7 @@ extension SQLiteStore: AuditLog {
         if let lease = row["lease_expires_at"] as Int64?, lease <= now.secondsSinceEpoch { return .jobEnded }
         if row["revoked_at"] as Int64? != nil { return .runnerRevoked }
         if row["revision"] as Int64 != revision { return .factsChanged }
+        if Approval(row: row)?.isWaiting(at: now) == true { return .waitingApproval }
         return try withdrawnKey(permits, in: database)
     }
 

@@ -36,6 +36,7 @@ extension SQLiteStore: JobStore {
 
     package func setFacts(
         _ facts: JobFacts,
+        approval: Approval?,
         of job: Job,
         at now: NumericDate
     ) async throws(StoreError) -> RefusalReason? {
@@ -54,13 +55,50 @@ extension SQLiteStore: JobStore {
                 sql: "UPDATE job SET facts = ?, revision = ? WHERE id = ?",
                 arguments: [Data(facts.document.serialized), revision, Data(job.id.text.bytes)]
             )
+            try Self.set(approval, of: job.id, in: database)
             try Self.append(Self.record(.setFacts, of: job, reason: "ok", at: now), in: database)
             return nil
         } committed: { [self] reason in
             guard reason == nil else { return }
             // Of `job` only the facts are known to be current: its lease may have moved.
-            liveJobs.withLock { $0[job.id] = $0[job.id]?.changing(facts: facts, revision: revision) }
+            liveJobs.withLock {
+                $0[job.id] = $0[job.id]?.changing(facts: facts, revision: revision, approval: approval)
+            }
         }
+    }
+
+    package func approve(
+        _ job: Job,
+        as approval: Approval,
+        recording record: AuditRecord,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
+        let revision = job.revision + 1
+        return try await writer.write { database in
+            guard let stored = try Job.fetch(job.id, in: database), stored.end(at: now) == nil else { return .jobEnded }
+            guard stored.revision == job.revision else { return .factsChanged }
+            try database.execute(
+                sql: "UPDATE job SET revision = ? WHERE id = ?",
+                arguments: [revision, Data(job.id.text.bytes)]
+            )
+            try Self.set(approval, of: job.id, in: database)
+            try Self.append(record, in: database)
+            return nil
+        } committed: { [self] reason in
+            guard reason == nil else { return }
+            liveJobs.withLock { $0[job.id] = $0[job.id]?.changing(revision: revision, approval: approval) }
+        }
+    }
+
+    package func jobsWithEnvironment() async throws(StoreError) -> [Job] {
+        liveJobs.withLock { jobs in jobs.values.filter { $0.facts[.environment] != nil } }
+    }
+
+    private static func set(_ approval: Approval?, of job: JobID, in database: Database) throws {
+        try database.execute(
+            sql: "UPDATE job SET (\(Approval.columns)) = (?, ?, ?, ?, ?) WHERE id = ?",
+            arguments: Approval.arguments(of: approval) + [Data(job.text.bytes)]
+        )
     }
 
     package func extendLease(

@@ -136,6 +136,17 @@ enum Schema {
                     """
             )
         }
+        migrator.registerMigration("5 approvals") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE job ADD COLUMN approval_required INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE job ADD COLUMN waits_since INTEGER;
+                    ALTER TABLE job ADD COLUMN waits_until INTEGER;
+                    ALTER TABLE job ADD COLUMN approved_by BLOB;
+                    ALTER TABLE job ADD COLUMN approved_at INTEGER;
+                    """
+            )
+        }
         return migrator
     }
 }

@@ -68,6 +68,10 @@ struct JobExecCommand: AsyncParsableCommand {
         let heartbeats = Task { await job.beat() }
         defer { heartbeats.cancel() }
         do {
+            let job = try await child.preparing { [job] in
+                if job.answer.isWaiting { StandardStreams.complain(job.answer.waitingNotice) }
+                return try await job.whenApproved()
+            }
             if job.answer.rowsOfEnvironment.isEmpty { StandardStreams.complain(registration.withoutToken) }
             let secrets = try await child.preparing { [definitions = definition?.secrets ?? []] in
                 try await JobSecrets.fetch(definitions, with: job.answer)

@@ -31,7 +31,11 @@ struct JobStartCommand: AsyncParsableCommand {
         guard case .object(let job)? = try? JSONReader.read(answer, limits: HTTPFetcher.limits) else {
             throw CommandFailure.failed("the issuer gave no answer that can be read")
         }
-        if job.rowsOfEnvironment.isEmpty { StandardStreams.complain(registration.withoutToken) }
+        if job.isWaiting {
+            StandardStreams.complain(job.waitingNotice)
+        } else if job.rowsOfEnvironment.isEmpty {
+            StandardStreams.complain(registration.withoutToken)
+        }
         try JobOutput(output)?.write(job, verbatim: answer)
     }
 }

@@ -35,18 +35,22 @@ struct RunnerConnection {
         body: [UInt8]? = nil,
         expecting statuses: Set<UInt>
     ) async throws -> [UInt8] {
+        let answer = try await exchange(method, path, body: body)
+        guard statuses.contains(answer.status) else { throw IssuerAnswer.failure(answer) }
+        return answer.body
+    }
+
+    /// Sends a request; throws where no answer comes.
+    func exchange(_ method: String, _ path: String, body: [UInt8]? = nil) async throws -> HTTPFetcher.Answer {
         var headers: [(String, String)] = []
         if body != nil { headers.append(("Content-Type", "application/json")) }
-        let answer: HTTPFetcher.Answer
         switch way {
         case .issuer(let url, let credential):
             headers.append(("Authorization", "Bearer " + credential))
-            answer = try await HTTPFetcher().send(method, url.value + path, headers: headers, body: body)
+            return try await HTTPFetcher().send(method, url.value + path, headers: headers, body: body)
         case .broker(let socket):
-            answer = try await HTTPFetcher().send(method, toBroker: socket, path: path, headers: headers, body: body)
+            return try await HTTPFetcher().send(method, toBroker: socket, path: path, headers: headers, body: body)
         }
-        guard statuses.contains(answer.status) else { throw IssuerAnswer.failure(answer) }
-        return answer.body
     }
 
     private static func credential(

@@ -5,6 +5,7 @@ import JOSE
 struct WrappedJob: Sendable {
     private let connection: RunnerConnection
     private let path: String
+    private let registration: [UInt8]
     /// The issuer's answer to the registration.
     let answer: JSONObject
     /// Seconds within which a heartbeat must come.
@@ -16,11 +17,54 @@ struct WrappedJob: Sendable {
         var body = registration
         let lease = body["lease"]?.integerValue ?? standardLease
         body["lease"] = .integer(lease)
-        let bytes = try await connection.send("POST", "/v1/jobs", body: body.serialized, expecting: [200, 201])
+        // Named tokens of a job that waits come with the same registration again: that takes a reference.
+        if body["reference"] == nil { body["reference"] = .string(ByteString("job-exec/\(UUID().uuidString)")) }
+        let registration = body.serialized
+        let bytes = try await connection.send("POST", "/v1/jobs", body: registration, expecting: [200, 201])
+        let (id, answer) = try read(bytes)
+        return WrappedJob(
+            connection: connection,
+            path: "/v1/jobs/\(id)",
+            registration: registration,
+            answer: answer,
+            lease: lease
+        )
+    }
+
+    /// The job when it waits for nothing any more, with its named tokens.
+    ///
+    /// An issuer that is away, or busy, is asked again: what it says of a job that has ended ends the waiting.
+    func whenApproved() async throws -> WrappedJob {
+        var pause = Duration.seconds(1)
+        var job = self
+        while job.answer.isWaiting {
+            try await Task.sleep(for: pause)
+            pause = min(pause * 1.5, .seconds(15))
+            if let next = try await job.askedAgain() { job = next }
+        }
+        return job
+    }
+
+    /// Nil where the issuer could not say.
+    private func askedAgain() async throws -> WrappedJob? {
+        guard let next = try? await connection.exchange("POST", "/v1/jobs", body: registration) else {
+            try Task.checkCancellation()
+            return nil
+        }
+        if [429, 502, 503, 504].contains(next.status) { return nil }
+        guard next.status < 300 else { throw IssuerAnswer.failure(next) }
+        let (id, answer) = try Self.read(next.body)
+        guard path.hasSuffix("/\(id)") else {
+            throw CommandFailure.failed("the issuer answers for another job; was its store replaced?")
+        }
+        return WrappedJob(connection: connection, path: path, registration: registration, answer: answer, lease: lease)
+    }
+
+    private static func read(_ bytes: [UInt8]) throws -> (id: ByteString, answer: JSONObject) {
         guard case .object(let answer)? = try? JSONReader.read(bytes, limits: HTTPFetcher.limits),
-            let id = answer["id"]?.stringValue, id.bytes.allSatisfy(Self.isIDByte)
+            let id = answer["id"]?.stringValue, id.bytes.allSatisfy(isIDByte)
         else { throw CommandFailure.failed("the issuer gave no answer that can be read") }
-        return WrappedJob(connection: connection, path: "/v1/jobs/\(id)", answer: answer, lease: lease)
+        return (id, answer)
     }
 
     /// Keeps the lease until it is cancelled, in thirds, so that two beats may be lost; says once when it fails.

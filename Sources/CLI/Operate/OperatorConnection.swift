@@ -75,7 +75,7 @@ struct OperatorConnection {
         let ledger = RevocationLedgerFile(path: place.revocationLedger)
         return try await explaining {
             let desk = OperatorDesk(store: store, ledger: ledger, keyDesk: try await keyDesk(command, lock, store))
-            return try await desk.perform(command, at: .now)
+            return try await desk.perform(command, at: .now, by: getuid())
         }
     }
 
@@ -137,6 +137,8 @@ extension OperatorCommand {
     fileprivate var isRepeatable: Bool {
         switch self {
         case .listRunners, .listRepositories, .showKeys, .showPublication, .noteSighting, .showAudit: true
+        // Of two approvals the first stands.
+        case .listWaitingJobs, .approveJob: true
         case .keys(.rotate), .keys(.ask(.revoke)), .keys(.tokens), .keys(.drill): true
         case .keys, .addRunner, .rotateRunner, .revokeRunner, .forgetRepository, .renameRepository, .backUp: false
         }

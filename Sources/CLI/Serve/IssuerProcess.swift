@@ -64,7 +64,8 @@ struct IssuerProcess {
         let desk = OperatorDesk(
             store: store,
             ledger: opened.ledger,
-            keyDesk: opened.keyDesk(custodian, requestTokens)
+            keyDesk: opened.keyDesk(custodian, requestTokens),
+            issuer: issuer
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),

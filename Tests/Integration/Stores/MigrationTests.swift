@@ -162,6 +162,18 @@ import Testing
         #expect(try await store.runner(digest) == next)
     }
 
+    @Test func `a job of before there were approvals waits for none by itself`() async throws {
+        let temporary = try await TemporaryStore()
+        let job = try await temporary.registered(facts: [("environment", "production")])
+        temporary.store.close()
+        // What migration 5 added, taken away.
+        try RawDatabase.run(TemporaryStore.withoutApprovals, in: temporary.files.database)
+        let store = try TemporaryStore.open(temporary.folder)
+        defer { store.close() }
+        #expect(try await store.job(job.id) == job)
+        #expect(try await store.jobsWithEnvironment() == [job])
+    }
+
     @Test func `a store is taken over once`() async throws {
         try store(TestKeys.ring())
         try open().close()
@@ -169,7 +181,7 @@ import Testing
         defer { store.close() }
         #expect(try await store.keyRing() == TestKeys.ring())
         let applied = try RawDatabase.run("SELECT identifier FROM grdb_migrations", in: files.database)
-        #expect(applied.count == 4)
+        #expect(applied.count == 5)
     }
 
     @Test func `a store of a newer release is left alone`() throws {

@@ -84,6 +84,17 @@ final class TemporaryStore: Sendable {
 
     struct Missing: Error {}
 
+    /// The SQL that takes the migration "5 approvals" back.
+    static let withoutApprovals = """
+        ALTER TABLE job DROP COLUMN approval_required;
+        ALTER TABLE job DROP COLUMN waits_since;
+        ALTER TABLE job DROP COLUMN waits_until;
+        ALTER TABLE job DROP COLUMN approved_by;
+        ALTER TABLE job DROP COLUMN approved_at;
+        DELETE FROM grdb_migrations WHERE identifier = '5 approvals';
+
+        """
+
     // MARK: Jobs
 
     func job(
@@ -186,5 +197,12 @@ enum TestKeys {
     /// Version 3: one key signs, the next stands by.
     static func ring() throws -> KeyRing {
         try KeyRing().preparing(key(0)).activating(key(0).kid, at: time(2)).preparing(key(1))
+    }
+}
+
+extension JobStore {
+    /// Facts of a job that waits for nothing.
+    func setFacts(_ facts: JobFacts, of job: Job, at now: NumericDate) async throws(StoreError) -> RefusalReason? {
+        try await setFacts(facts, approval: job.approval, of: job, at: now)
     }
 }

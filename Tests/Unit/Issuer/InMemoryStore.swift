@@ -3,6 +3,7 @@
 import Issuer
 import JOSE
 import Keys
+import Policy
 import Synchronization
 import TestSupport
 
@@ -77,12 +78,35 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         }
     }
 
-    func setFacts(_ facts: JobFacts, of job: Job, at now: NumericDate) async throws(StoreError) -> RefusalReason? {
+    func setFacts(
+        _ facts: JobFacts,
+        approval: Approval?,
+        of job: Job,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
         try working { state in
             if let reason = state.refusal { return reason }
-            state.jobs[job.id] = job.changing(facts: facts, revision: job.revision + 1)
+            state.jobs[job.id] = job.changing(facts: facts, revision: job.revision + 1, approval: approval)
             return nil
         }
+    }
+
+    func approve(
+        _ job: Job,
+        as approval: Approval,
+        recording record: AuditRecord,
+        at now: NumericDate
+    ) async throws(StoreError) -> RefusalReason? {
+        try working { state in
+            guard state.jobs[job.id]?.revision == job.revision else { return .factsChanged }
+            state.jobs[job.id] = job.changing(revision: job.revision + 1, approval: approval)
+            state.records.append(record)
+            return nil
+        }
+    }
+
+    func jobsWithEnvironment() async throws(StoreError) -> [Job] {
+        try working { state in state.jobs.values.filter { $0.end == nil && $0.facts[.environment] != nil } }
     }
 
     func extendLease(

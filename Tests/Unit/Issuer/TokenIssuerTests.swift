@@ -69,7 +69,7 @@ import Testing
 
     @Test func `every claim is announced once`() {
         #expect(Set(TokenClaims.supported).count == TokenClaims.supported.count)
-        #expect(TokenClaims.supported.count == 8 + 27 + 13 + 3)
+        #expect(TokenClaims.supported.count == 10 + 27 + 13 + 3)
     }
 
     @Test func `several audiences are an array in the order asked for`() async throws {
