@@ -356,7 +356,8 @@ BROKEN = {
     "a key that is a bomb of aliases": "".join(
         [f"- &a{n} [{'x' if n == 0 else f'*a{n - 1}'}, {'x' if n == 0 else f'*a{n - 1}'}]\n" for n in range(40)]
     ) + "- {? *a39 : x}\n",
-    "bytes": "rules: []\x00",
+    "as deep as it can be": "[" * 999 + "]" * 999,
+    "NUL": "rules: []\x00",
     "a mebibyte and more": "# " + "x" * (1 << 20),
 }
 
@@ -469,7 +470,9 @@ HOSTILE = {
 def test_no_file_traps_or_stalls_the_check(directory, what):
     done = check(directory, HOSTILE[what], timeout=60)
     assert done.returncode == 78, (done.returncode, done.stderr[:300])
-    assert done.stderr.startswith("jobsworth: ") or "takes too long" in done.stderr, done.stderr[:300]
+    assert done.stderr.startswith("jobsworth: "), done.stderr[:300]
+    # Only what is a key of a key of a key may cost more than it is worth.
+    assert "takes too long" not in done.stderr or what == "mappings as keys of mappings"
 
 
 EXPLAINED = {
