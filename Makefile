@@ -38,7 +38,7 @@ unit: packages ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest 2>&1 | grep -vE '^(◇|✔ (Test "|Test case|Suite))| started\.$$'
 
-subjects: packages ## A million hostile jobs in every form of subject: each has its own, and it parses back
+subjects: packages ## A million subjects of hostile jobs: each job has its own in every form, and it parses back
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@JOBSWORTH_SUBJECTS=1000000 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter SubjectInjectivity \
 		2>&1 | grep -E '^(✔|✘)'

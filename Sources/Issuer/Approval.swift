@@ -67,8 +67,8 @@ package struct Approval: Hashable, Sendable {
 
     /// The name in which an approval of `job` is given, by a policy that names `approvers` for its environment.
     ///
-    /// It may be left out where there is but one. Who started the job does not approve it; forges take `Alice` and
-    /// `alice` for the same.
+    /// It may be left out where there is but one. Who started the job does not approve it where somebody else can; forges
+    /// take `Alice` and `alice` for the same.
     package static func approver(
         _ name: ByteString?,
         of job: Job,
@@ -77,7 +77,7 @@ package struct Approval: Hashable, Sendable {
         guard let only = approvers.first else { throw Refusal(.notAnApprover, name ?? "") }
         guard let name = name ?? (approvers.count == 1 ? only : nil) else { throw Refusal(.approverMissing) }
         guard approvers.contains(name) else { throw Refusal(.notAnApprover, name) }
-        if let actor = job.facts[.actor], folded(actor) == folded(name) { throw Refusal(.selfApproval, name) }
+        if approvers.count > 1, let actor = job.facts[.actor], folded(actor) == folded(name) { throw Refusal(.selfApproval, name) }
         return name
     }
 

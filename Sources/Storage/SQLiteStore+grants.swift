@@ -25,10 +25,14 @@ extension SQLiteStore {
                 }
             }
         }
+        // All or none: the refusal is committed too, and must not take a use along.
         for use in isNew {
-            guard try count(of: use, of: job, in: database) < use.maximumTokens else { return .refused(.grantUsed) }
-            try insert(use, of: job, at: now, in: database)
+            let wanted = isNew.count { $0.rule == use.rule }
+            guard try count(of: use, of: job, in: database) + wanted <= use.maximumTokens else {
+                return .refused(.grantUsed)
+            }
         }
+        for use in isNew { try insert(use, of: job, at: now, in: database) }
         return nil
     }
 

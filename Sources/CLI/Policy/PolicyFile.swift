@@ -9,7 +9,6 @@ final class PolicyFile: Sendable {
     let path: String
     private let profiles: TokenProfiles
     private let state: Mutex<State>
-    private let reloading = Mutex(())
 
     private struct State {
         var policy: PolicySet
@@ -53,17 +52,13 @@ final class PolicyFile: Sendable {
     }
 
     /// Reads the file again; the old policy stays where the new one is not whole.
-    ///
-    /// One at a time, `use` included: of two at once the one that read the older file could come last.
-    func reload(_ use: (PolicySet) -> Void) throws {
-        try reloading.withLock { _ in
-            // Before the file: what changes while it is read is seen the next time.
-            let stamp = Stamp(path)
-            state.withLock { $0.stamp = stamp }
-            let policy = try Self.read(path, profiles)
-            state.withLock { $0.policy = policy }
-            use(policy)
-        }
+    func reload() throws -> PolicySet {
+        // Before the file: what changes while it is read is seen the next time.
+        let stamp = Stamp(path)
+        state.withLock { $0.stamp = stamp }
+        let policy = try Self.read(path, profiles)
+        state.withLock { $0.policy = policy }
+        return policy
     }
 
     /// Whether the file has changed, and not again since the last look: what is being written in place is not whole.

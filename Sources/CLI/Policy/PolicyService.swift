@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Policy
 import ServiceLifecycle
@@ -9,6 +10,9 @@ final class PolicyService: Service {
     private let logger: Logger
     private let use: @Sendable (PolicySet) -> Void
     private let failed = Mutex(0)
+    /// Of its own, for a long file must not hold up those who ask for tokens; one after the other, for of two at once the
+    /// one that read the older file could come last.
+    private let queue = DispatchQueue(label: "jobsworth.policy")
 
     init(file: PolicyFile, logger: Logger, use: @escaping @Sendable (PolicySet) -> Void) {
         self.file = file
@@ -25,14 +29,21 @@ final class PolicyService: Service {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
-                if file.hasSettled() { reload() }
+                queue.async { [self] in
+                    if file.hasSettled() { reloadNow() }
+                }
             }
         }
     }
 
+    /// Reads the file, soon.
     func reload() {
+        queue.async { [self] in reloadNow() }
+    }
+
+    private func reloadNow() {
         do {
-            try file.reload(use)
+            use(try file.reload())
             logger.info("policy reloaded", metadata: ["file": "\(file.path)"])
         } catch {
             failed.withLock { $0 += 1 }

@@ -98,10 +98,11 @@ import Testing
             ("alice", "bob", ["alice"], nil), (nil, "bob", ["alice"], nil), ("bob", nil, ["alice", "bob"], nil),
             (nil, "bob", ["alice", "dora"], .approverMissing), ("eve", "bob", ["alice"], .notAnApprover),
             ("alice", "bob", [], .notAnApprover), (nil, "bob", [], .notAnApprover),
-            ("Alice", "bob", ["alice"], .notAnApprover), ("alice", "alice", ["alice"], .selfApproval),
-            (nil, "alice", ["alice"], .selfApproval),
+            ("Alice", "bob", ["alice"], .notAnApprover), ("alice", "alice", ["alice", "bob"], .selfApproval),
+            // Where nobody else is named, there is nobody else to ask.
+            ("alice", "alice", ["alice"], nil), (nil, "alice", ["alice"], nil),
             // Forges take them for the same.
-            ("alice", "ALICE", ["alice"], .selfApproval), ("", nil, ["alice"], .notAnApprover),
+            ("alice", "ALICE", ["alice", "bob"], .selfApproval), ("", nil, ["alice"], .notAnApprover),
         ] as [(ByteString?, ByteString?, [ByteString], RefusalReason?)]
     )
     func `an approver is one whom the policy names, and not who started the job`(
@@ -194,9 +195,9 @@ import Testing
     }
 
     @Test func `a fact that comes after the approval takes it back, the same again does not`() async throws {
-        let issuer = try Samples.tokenIssuer(store, policy: Self.policy("alice"))
+        let issuer = try Samples.tokenIssuer(store, policy: Self.policy("alice bob"))
         let job = try await register(issuer, facts: [("sha", "0f")])
-        try await approve(job, as: nil, issuer)
+        try await approve(job, as: "alice", issuer)
         let registrar = JobRegistrar(jobs: store, auditLog: store, issuer: issuer)
         let same = Array(#"{"job":{"sha":"0f"}}"#.utf8)
         #expect(try await registrar.setFacts(same, of: job.id, by: Samples.runner(), at: now).approval?.given != nil)

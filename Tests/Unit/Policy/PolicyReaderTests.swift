@@ -2,6 +2,7 @@
 
 import JOSE
 import Policy
+import TestSupport
 import Testing
 
 @Suite struct PolicyReaderTests {
@@ -167,5 +168,27 @@ import Testing
             maximumTokens: 3
         )
         #expect(rule.effect == .permit(grant))
+    }
+
+    @Test func `whatever the file holds, it is read or refused`() throws {
+        var random = SeededGenerator(seed: 11)
+        let whole = """
+            {"rules": [{"name": "a", "match": {"ref": ["x", "y*"], "fork": "true", "head_ref": null}, "audiences": ["a", "**"],
+                        "lifetime": "15m", "algorithm": "ES256", "subject": "t:{{repository}}:{{ref}}", "profile": "gitlab",
+                        "claims": {"team": "{{actor}}"}, "sessionTags": ["ref"], "subjectClaims": "repository", "tokens": "3"},
+                       {"name": "b", "deny": "x"}],
+             "audiences": {"m": {"profile": "gcp"}}, "environments": {"p": {"refs": "r", "approvers": ["u"], "wait": "9s"}}}
+            """
+        var (read, sound) = (0, 0)
+        for _ in 0..<3000 {
+            guard let tree = try? JSONReader.read(random.mutated(Array(whole.utf8))) else { continue }
+            read += 1
+            guard let policy = try? PolicySet(PolicyDocument(parsing: tree)) else { continue }
+            sound += 1
+            _ = policy.decision(on: "a", for: Samples.job())
+            _ = try? policy.environment(of: Samples.job([.environment: "p"]))
+        }
+        #expect(read > 300)
+        #expect(sound > 30)
     }
 }

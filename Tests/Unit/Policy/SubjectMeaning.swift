@@ -8,9 +8,7 @@ struct SubjectMeaning: Hashable {
     let form: String
     let values: [ByteString]
 
-    /// Reads a subject, which must say itself what form it has.
-    ///
-    /// Nil where it has none.
+    /// Reads a subject, which must say by itself of which form it is; nil where it is of none.
     static func read(_ subject: ByteString, templates: [String]) -> SubjectMeaning? {
         let parts = subject.bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         guard parts.count > 1, parts.allSatisfy(isValue) else { return nil }
