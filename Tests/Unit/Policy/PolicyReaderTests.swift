@@ -188,7 +188,7 @@ import Testing
             _ = policy.decision(on: "a", for: Samples.job())
             _ = try? policy.environment(of: Samples.job([.environment: "p"]))
         }
-        #expect(read > 300)
+        #expect(read > 200)
         #expect(sound > 30)
     }
 }
