@@ -77,7 +77,9 @@ package struct Approval: Hashable, Sendable {
         guard let only = approvers.first else { throw Refusal(.notAnApprover, name ?? "") }
         guard let name = name ?? (approvers.count == 1 ? only : nil) else { throw Refusal(.approverMissing) }
         guard approvers.contains(name) else { throw Refusal(.notAnApprover, name) }
-        if approvers.count > 1, let actor = job.facts[.actor], folded(actor) == folded(name) { throw Refusal(.selfApproval, name) }
+        if approvers.count > 1, let actor = job.facts[.actor], folded(actor) == folded(name) {
+            throw Refusal(.selfApproval, name)
+        }
         return name
     }
 

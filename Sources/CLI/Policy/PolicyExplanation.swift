@@ -53,7 +53,7 @@ struct PolicyExplanation {
     private var headline: String {
         switch outcome {
         case .success(let permit):
-            let tokens = permit.plan.limits.map { ", \($0.maximumTokens) tokens a job at most" }.joined()
+            let tokens = permit.plan.limits.map { ", at most \($0.maximumTokens) a job" }.joined()
             let subject = permit.claims.shown("sub")
             return "permit: \(permit.plan.algorithm.rawValue), \(permit.plan.lifetime) s\(tokens), sub \(subject)"
         case .failure(let refusal):

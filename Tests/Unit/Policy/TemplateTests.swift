@@ -113,6 +113,9 @@ import Testing
         #expect(throws: Denial.subjectUnavailable(.fact(.baseRef))) {
             try SubjectForm("t:{{repository}}:{{base_ref}}:{{head_repository_id}}").subject(of: fork)
         }
-        #expect(try SubjectForm("t:{{repository}}:fork:{{head_repository_id}}").subject(of: fork) == "t:acme/widgets:fork:66")
+        #expect(
+            try SubjectForm("t:{{repository}}:fork:{{head_repository_id}}").subject(of: fork)
+                == "t:acme/widgets:fork:66"
+        )
     }
 }
