@@ -50,22 +50,48 @@ package struct BrokerPlane: Plane {
             if answer.status == 204 { jobs.forget(request) }
             return answer.response
         }
+        return try await register(body, for: uid, at: now)
+    }
+
+    /// The reference is taken before the registration goes on: the job may be there long before the answer is.
+    private func register(_ body: [UInt8], for uid: UInt32, at now: NumericDate) async throws -> PlaneResponse {
         guard jobs.hasRoom(at: now) else { throw RequestFault.overloaded }
-        let answer = try await forward(request)
-        guard answer.status == 200 || answer.status == 201 else { return answer.response }
-        guard let id = answer.jobID else { throw RequestFault.issuerUnreachable }
         let reference = Self.reference(in: body)
+        switch jobs.begin(reference, of: uid, at: now) {
+        case .mayGoOn: break
+        case .isUnderWay: throw RequestFault.overloaded
+        case .isAnothers: throw conflict(uid)
+        }
+        let answer: BrokeredAnswer
+        do {
+            answer = try await forward(.register(body))
+        } catch {
+            jobs.lose(reference, of: uid)
+            throw error
+        }
+        guard (200..<300).contains(answer.status) else {
+            if answer.status < 500 { jobs.drop(reference, of: uid) } else { jobs.lose(reference, of: uid) }
+            return answer.response
+        }
+        guard let id = answer.jobID else {
+            jobs.lose(reference, of: uid)
+            throw RequestFault.issuerUnreachable
+        }
         guard jobs.note(id, reference: reference, of: uid, isNew: answer.status == 201, at: now) else {
-            logger.warning("a job of another user was asked for by its reference", metadata: ["peer.uid": "\(uid)"])
-            throw Refusal(.referenceConflict)
+            throw conflict(uid)
         }
         return answer.response
+    }
+
+    private func conflict(_ uid: UInt32) -> Refusal {
+        logger.warning("a job of another user was asked for by its reference", metadata: ["peer.uid": "\(uid)"])
+        return Refusal(.referenceConflict)
     }
 
     /// The reference that a registration gives its job; what cannot be read the issuer refuses.
     private static func reference(in body: [UInt8]) -> ByteString? {
         guard case .string(let text)? = (try? JSONBody.object(body))?["reference"] else { return nil }
-        return text
+        return JobRegistration.isReference(text) ? text : nil
     }
 }
 

@@ -56,6 +56,7 @@ class StandIn:
 
     def __init__(self, respond, *, tls: tuple[Path, Path] | None = None):
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,7 +68,9 @@ class StandIn:
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 path, _, query = self.path.partition("?")
-                form = dict(urllib.parse.parse_qsl(query) + urllib.parse.parse_qsl(self.rfile.read(length).decode()))
+                body = self.rfile.read(length)
+                form = dict(urllib.parse.parse_qsl(query) + urllib.parse.parse_qsl(body.decode()))
+                outer.bodies.append(body)
                 outer.requests.append((path, form))
                 try:
                     status, kind, text = respond(path, form)

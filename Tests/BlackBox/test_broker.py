@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
 import signal
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -224,6 +228,75 @@ def test_after_a_restart_a_job_can_be_kept_alive_and_ended_but_not_taken_over(is
     assert is_alive(issuer, started)
     assert broker.ask_as(AGENT, "DELETE", "/v1/jobs?reference=before-the-restart")[0] == 204
     assert not is_alive(issuer, started)
+
+
+class LosingWay:
+    """The way to an issuer, on which answers wait, and are lost."""
+
+    def __init__(self, issuer):
+        self.came, self.go_on, self.is_losing = threading.Event(), threading.Event(), True
+        way = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                connection = http.client.HTTPConnection(harness.HOST, issuer.port, timeout=20)
+                connection.request(self.command, self.path, body, dict(self.headers))
+                answer = connection.getresponse()
+                data = answer.read()
+                if way.is_losing:
+                    way.came.set()
+                    way.go_on.wait(60)
+                    self.close_connection = True
+                    return
+                self.send_response(answer.status)
+                if answer.status != 204:
+                    self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_POST = do_DELETE = answer
+
+        self._server = ThreadingHTTPServer((harness.HOST, 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://{harness.HOST}:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def end(self):
+        self.go_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_reference_is_its_registrars_before_the_answer_and_after_it_is_lost(issuer, brokers):
+    way = LosingWay(issuer)
+    try:
+        broker = brokers(issuer, credential=issuer.runner("acme/*").credential, allowed=(AGENT, OTHER_AGENT),
+                         url=way.url).start()
+        body = body_of("lost")
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(broker.ask_as, AGENT, "POST", "/v1/jobs", body)
+            assert way.came.wait(30)
+            assert broker.ask_as(OTHER_AGENT, "DELETE", "/v1/jobs?reference=lost")[0] == 404, "while it is under way"
+            assert broker.ask_as(OTHER_AGENT, "POST", "/v1/jobs", body)[0] == 409
+            assert broker.ask_as(AGENT, "POST", "/v1/jobs", body)[0] == 503
+            way.go_on.set()
+            assert first.result()[0] == 503
+        way.is_losing = False
+        assert broker.ask_as(OTHER_AGENT, "DELETE", "/v1/jobs?reference=lost")[0] == 404, "after it was lost"
+        status, answer = broker.ask_as(OTHER_AGENT, "POST", "/v1/jobs", body)
+        assert status == 409 and "jwj_" not in answer
+        status, answer = broker.ask_as(AGENT, "POST", "/v1/jobs", body)
+        assert status == 200, answer
+        assert is_alive(issuer, json.loads(answer))
+        assert broker.ask_as(AGENT, "DELETE", "/v1/jobs?reference=lost")[0] == 204
+    finally:
+        way.end()
 
 
 # --- what it holds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shlex
 import shutil
@@ -126,6 +127,36 @@ def test_job_start_follows_no_link_that_lies_in_its_folder(issuer, credential_fi
     (target / "ACTIONS_ID_TOKEN_REQUEST_TOKEN").symlink_to(victim)
     start(issuer, credential_file, "--facts", facts_file, "--output", f"dir:{target}")
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/.", "//./"])
+def test_job_start_writes_through_no_link_to_a_folder(issuer, credential_file, facts_file, directory, tail):
+    target, link = directory / "target", directory / "link"
+    target.mkdir(mode=0o700)
+    link.symlink_to(target)
+    done = start(issuer, credential_file, "--facts", facts_file, "--output", f"dir:{link}{tail}")
+    assert done.returncode == 1 and "must be a folder" in done.stderr, done
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+def test_job_start_writes_to_no_folder_in_which_others_write(issuer, credential_file, facts_file, directory, mode):
+    target = directory / "target"
+    target.mkdir()
+    target.chmod(mode)
+    done = start(issuer, credential_file, "--facts", facts_file, "--output", f"dir:{target}")
+    assert done.returncode == 1 and "others must not write" in done.stderr, done
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be several users")
+def test_job_start_writes_to_no_folder_of_another_user(issuer, credential_file, facts_file, directory):
+    target = directory / "target"
+    target.mkdir(mode=0o700)
+    os.chown(target, 64_002, 64_002)
+    done = start(issuer, credential_file, "--facts", facts_file, "--output", f"dir:{target}")
+    assert done.returncode == 1 and "must belong to this user" in done.stderr, done
+    assert list(target.iterdir()) == []
 
 
 def test_job_start_says_why_it_was_refused(issuer, credential_file, directory):

@@ -288,6 +288,45 @@ def test_without_every_secret_nothing_starts(deploy, shared, changes, words):
     assert list(shared.iterdir()) == []
 
 
+@pytest.mark.parametrize("words, shown", [
+    (lambda jwt: ["no such role"], "Vault answered 400: no such role"),
+    (lambda jwt: [f"bad token {jwt}"], "hold a token"),
+    (lambda jwt: ["bad payload " + jwt.split(".")[1]], "hold a token"),
+    (lambda jwt: ["bad signature " + jwt[-40:]], "hold a token"),
+    (lambda jwt: ["x" * 190 + jwt[-60:]], "hold a token"),
+    (lambda jwt: ["\x1b[31m\u009b31m\u202ered\r\n" + "y" * 500], "red"),
+], ids=["harmless", "the token", "its payload", "its signature", "a piece at the end", "not printable"])
+def test_what_vault_says_shows_no_token_and_no_control(execute, directory, words, shown):
+    def respond(path, form):
+        return 400, "application/json", json.dumps({"errors": words(json.loads(vault.bodies[-1])["jwt"])})
+
+    with StandIn(respond) as vault:
+        done = refused_by_vault(execute, directory, vault.url)
+    [line] = done.stderr.splitlines()
+    assert shown in line and "eyJ" not in line and line.isascii() and line.isprintable()
+    assert len(line) < 400
+
+
+def test_what_vault_says_shows_no_login(execute, directory):
+    def respond(path, form):
+        if path.endswith("/login"):
+            return 200, "application/json", json.dumps({"auth": {"client_token": "s.TheLoginItself"}})
+        return 403, "application/json", json.dumps({"errors": ["no: s.TheLoginItself"]})
+
+    with StandIn(respond) as vault:
+        done = refused_by_vault(execute, directory, vault.url)
+    assert "hold a token" in done.stderr and "TheLoginItself" not in done.stderr
+
+
+def refused_by_vault(execute, directory, url: str) -> subprocess.CompletedProcess:
+    file = directory / "ci.yml"
+    file.write_text("deploy:\n  id_tokens: {T: {aud: vault}}\n  secrets: {PASSWORD: {vault: a/b@kv}}\n")
+    done = execute("true", options=("--i-trust-the-job", "--file", str(file), "--job", "deploy"), permission=False,
+                   env={"VAULT_SERVER_URL": url})
+    assert done.returncode == 1 and done.stdout == "", done
+    return done
+
+
 def test_a_stop_before_the_command_runs_ends_the_job(issuer, processes, vault, credential_file, directory):
     with socket.create_server((harness.HOST, 0)) as silent:
         file, given = directory / "ci.yml", directory / "facts.json"

@@ -40,16 +40,8 @@ enum JobOutput {
 
     private static func writeFiles(_ variables: [(String, String)], _ path: String) throws {
         umask(0o077)
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path,
-                withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700]
-            )
-        } catch {
-            throw CommandFailure.failed("\(path) cannot be made")
-        }
-        for (name, value) in variables { try PrivateFile.write(Array(value.utf8), to: "\(path)/\(name)") }
+        let folder = try OutputFolder(path)
+        for (name, value) in variables { try folder.write(Array(value.utf8), as: name) }
     }
 }
 

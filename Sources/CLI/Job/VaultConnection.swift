@@ -17,11 +17,11 @@ struct VaultConnection {
         var body = JSONObject([("jwt", .string(token))])
         body["role"] = settings.role.map { .string(ByteString($0)) }
         let path = "auth/\(settings.authenticationPath)/login"
-        let answer = try await send("POST", path, login: nil, body: body.serialized)
+        let answer = try await send("POST", path, login: nil, jobToken: token, body: body.serialized)
         guard let text = answer["auth"]?.objectValue?["client_token"]?.stringValue, Secret(text.bytes) != nil else {
             throw CommandFailure.failed("Vault's answer to the login cannot be read")
         }
-        return VaultLogin(token: text.string)
+        return VaultLogin(token: text.string, jobToken: token.string)
     }
 
     /// The field of a secret: a text's bytes, or another value as JSON.
@@ -44,6 +44,7 @@ struct VaultConnection {
         _ method: String,
         _ path: String,
         login: VaultLogin?,
+        jobToken: ByteString? = nil,
         body: [UInt8]? = nil
     ) async throws -> JSONObject {
         var headers = [("X-Vault-Request", "true")]
@@ -53,17 +54,16 @@ struct VaultConnection {
         let url = "\(settings.url)/v1/\(encoded.string)"
         let answer = try await HTTPFetcher(trustRoots: settings.certificates)
             .send(method, url, headers: headers, body: body)
-        guard (200..<300).contains(answer.status) else { throw Self.failure(answer) }
+        guard (200..<300).contains(answer.status) else {
+            throw Self.failure(answer, tokens: [jobToken?.string, login?.token, login?.jobToken].compactMap(\.self))
+        }
         return (try? JSONReader.read(answer.body, limits: HTTPFetcher.limits))?.objectValue ?? JSONObject()
     }
 
-    /// Vault's own words, on one line and not too many.
-    private static func failure(_ answer: HTTPFetcher.Answer) -> CommandFailure {
+    /// Vault's own words, as far as they may be shown.
+    private static func failure(_ answer: HTTPFetcher.Answer, tokens: [String]) -> CommandFailure {
         let object = (try? JSONReader.read(answer.body, limits: HTTPFetcher.limits))?.objectValue
-        let words = object?.shown("errors").unicodeScalars.prefix(300).map { scalar in
-            scalar.value < 0x20 || scalar.value == 0x7F ? " " : String(scalar)
-        }
-        let text = words?.joined() ?? ""
-        return .failed("Vault answered \(answer.status)\(text.isEmpty ? "" : ": \(text)")")
+        let words = VaultComplaint(object?.shown("errors") ?? "", tokens: tokens).description
+        return .failed("Vault answered \(answer.status)\(words.isEmpty ? "" : ": \(words)")")
     }
 }

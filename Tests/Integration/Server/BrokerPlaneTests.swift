@@ -94,4 +94,25 @@ import Testing
         }
         #expect(sent.all.count == 1)
     }
+
+    @Test(arguments: [nil, BrokeredAnswer(status: 503, body: []), BrokeredAnswer(status: 201, body: [])])
+    func `who lost the answer to a registration is told of its job and nobody else is`(first: BrokeredAnswer?) async {
+        let sent = Sent()
+        let body = #"{"id":"\#(Self.id)"}"#
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let plane = BrokerPlane(jobs: BrokeredJobs(), logger: logger) { request in
+            sent.note(request)
+            guard sent.all.count == 1 else { return BrokeredAnswer(status: 200, body: Array(body.utf8)) }
+            guard let first else { throw NoAnswer() }
+            return first
+        }
+        let registration = #"{"reference":"r"}"#
+        _ = await plane.answer(request(.POST, "/v1/jobs", registration))
+        let other = await plane.answer(request(.POST, "/v1/jobs", registration, peer: 1002))
+        #expect(other.status == .conflict)
+        #expect(sent.all.count == 1)
+        let again = await plane.answer(request(.POST, "/v1/jobs", registration))
+        #expect(again.status == .ok)
+        #expect(String(buffer: again.body) == body)
+    }
 }

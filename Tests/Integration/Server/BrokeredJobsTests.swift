@@ -71,4 +71,61 @@ import Testing
         #expect(jobs.hasRoom(at: Self.now.advanced(bySeconds: 86_400)))
         #expect(jobs.permits(.end(try id(1)), by: Self.other))
     }
+
+    @Test func `a reference is its registrar's from before there is an answer`() throws {
+        let jobs = BrokeredJobs()
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn)
+        #expect(!jobs.permits(.endReference("r"), by: Self.other))
+        #expect(jobs.permits(.endReference("r"), by: Self.agent))
+        #expect(jobs.begin("r", of: Self.other, at: Self.now) == .isAnothers)
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .isUnderWay)
+        #expect(jobs.begin("r", of: 0, at: Self.now) == .mayGoOn)
+        jobs.drop("r", of: Self.agent)
+        #expect(jobs.permits(.endReference("r"), by: Self.other))
+        #expect(jobs.begin("r", of: Self.other, at: Self.now) == .mayGoOn)
+    }
+
+    @Test func `a lost answer leaves the reference to its registrar who is told of the job later`() throws {
+        let jobs = BrokeredJobs()
+        let id = try id(1)
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn)
+        jobs.lose("r", of: Self.agent)
+        #expect(jobs.begin("r", of: Self.other, at: Self.now) == .isAnothers)
+        #expect(!jobs.permits(.endReference("r"), by: Self.other))
+        #expect(!jobs.note(id, reference: "r", of: Self.other, isNew: false, at: Self.now))
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn)
+        jobs.drop("r", of: Self.agent)
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn, "a refusal in between settles nothing")
+        #expect(jobs.note(id, reference: "r", of: Self.agent, isNew: false, at: Self.now))
+        #expect(jobs.permits(.setFacts(id, []), by: Self.agent))
+        #expect(!jobs.permits(.setFacts(id, []), by: Self.other))
+    }
+
+    @Test func `to be under way gives nobody a job that was there before`() throws {
+        let jobs = BrokeredJobs()
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn)
+        #expect(!jobs.note(try id(1), reference: "r", of: Self.agent, isNew: false, at: Self.now))
+        #expect(jobs.begin("r", of: Self.other, at: Self.now) == .mayGoOn)
+    }
+
+    @Test func `another's registration takes a reference only with a new job`() throws {
+        let jobs = BrokeredJobs()
+        #expect(jobs.note(try id(1), reference: "r", of: Self.agent, isNew: true, at: Self.now))
+        #expect(jobs.begin("r", of: Self.other, at: Self.now) == .mayGoOn)
+        #expect(!jobs.permits(.endReference("r"), by: Self.other))
+        jobs.lose("r", of: Self.other)
+        #expect(!jobs.note(try id(1), reference: "r", of: Self.other, isNew: false, at: Self.now))
+        #expect(jobs.note(try id(2), reference: "r", of: Self.other, isNew: true, at: Self.now))
+        #expect(jobs.permits(.endReference("r"), by: Self.other))
+        #expect(!jobs.permits(.endReference("r"), by: Self.agent))
+    }
+
+    @Test func `references of lost answers take room until the longest life is over`() throws {
+        let jobs = BrokeredJobs(capacity: 1)
+        #expect(jobs.begin("r", of: Self.agent, at: Self.now) == .mayGoOn)
+        jobs.lose("r", of: Self.agent)
+        #expect(!jobs.hasRoom(at: Self.now))
+        #expect(jobs.hasRoom(at: Self.now.advanced(bySeconds: 86_400)))
+        #expect(jobs.permits(.endReference("r"), by: Self.other))
+    }
 }
