@@ -145,6 +145,12 @@ let package = Package(
             path: "Tests/Integration/Publication",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", nioCore, nioPosix],
+            path: "Tests/Integration/CLI",
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

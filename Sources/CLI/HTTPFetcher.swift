@@ -16,6 +16,11 @@ struct HTTPFetcher {
     /// A file of certificates to trust instead of the machine's.
     var trustRoots: String?
 
+    /// How long all of a request may take, the answer's last byte included.
+    var limit: Duration = .seconds(30)
+
+    private struct OutOfTime: Error {}
+
     static let limits = JSONReader.Limits(
         maximumBytes: 8_388_608,
         maximumDepth: 8,
@@ -56,12 +61,26 @@ struct HTTPFetcher {
         }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            let answer = try await exchange(client, method, url, headers, body)
+            let answer = try await withinLimit { try await exchange(client, method, url, headers, body) }
             try await client.shutdown()
             return answer
         } catch {
             try? await client.shutdown()
             throw error as? CommandFailure ?? CommandFailure.failed("\(Self.shown(url)): \(Self.explanation(error))")
+        }
+    }
+
+    /// The client's own deadline ends with the answer's head; a body may drip for ever.
+    private func withinLimit(_ exchange: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+        try await withThrowingTaskGroup(of: Answer.self) { group in
+            defer { group.cancelAll() }
+            group.addTask(operation: exchange)
+            group.addTask { [limit] in
+                try await Task.sleep(for: limit)
+                throw OutOfTime()
+            }
+            guard let answer = try await group.next() else { throw OutOfTime() }
+            return answer
         }
     }
 
@@ -83,14 +102,17 @@ struct HTTPFetcher {
 
     /// Never the error's own text: it may quote a header, and so a credential.
     private static func explanation(_ error: any Error) -> String {
-        switch error as? HTTPClientError {
+        if error is OutOfTime { return late }
+        return switch error as? HTTPClientError {
         case HTTPClientError.connectTimeout?, HTTPClientError.deadlineExceeded?, HTTPClientError.readTimeout?:
-            "no answer in time; is it the right address, and is the server up?"
+            late
         case HTTPClientError.emptyHost?, HTTPClientError.emptyScheme?, HTTPClientError.invalidURL?:
             "that is not a URL"
         default: "it cannot be reached; check the address, the network and the certificate"
         }
     }
+
+    private static let late = "no answer in time; is it the right address, and is the server up?"
 
     /// A URL without its query, which may hold what is nobody's business.
     private static func shown(_ url: String) -> String {
