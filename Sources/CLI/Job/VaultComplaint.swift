@@ -12,7 +12,7 @@ struct VaultComplaint: CustomStringConvertible {
 
     let description: String
 
-    /// - Parameter tokens: what the server was sent, and must not be shown.
+    /// `tokens` are what the server was sent, and must not be shown.
     init(_ words: String, tokens: [String]) {
         let printable = words.utf8.map { (0x20..<0x7F).contains($0) ? $0 : 0x20 }
         let bytes = Array(printable.prefix(Self.readBytes))
