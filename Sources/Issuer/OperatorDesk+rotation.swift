@@ -34,7 +34,7 @@ extension OperatorDesk {
     func enter(_ digests: [CredentialDigest], at now: NumericDate) throws {
         guard !digests.isEmpty else { return }
         do {
-            try ledger.add(Set(digests.map { .credential(ByteString(Base64URL.encode($0.bytes))) }), at: now)
+            try ledger.add(Set(digests.map(Revocation.init(of:))), at: now)
         } catch let error as RevocationLedgerError {
             throw Refusal(.ledgerUnusable, error.explanation)
         }

@@ -51,6 +51,11 @@ package struct Runner: Hashable, Sendable {
         return bounds.admits(peer) ? nil : .sourceNotAllowed
     }
 
+    /// What came before its credential and is no longer good at `now`.
+    package func lapsedCredentials(at now: NumericDate) -> [CredentialDigest] {
+        credentials.dropFirst().filter { !$0.isLive(at: now) }.map(\.digest)
+    }
+
     /// The runner with a new credential; the one that it had is good for `overlap` seconds more, and one from before
     /// that no longer.
     package func rotating(to credential: KnownCredential, overlap: Int64, at now: NumericDate) -> Runner {

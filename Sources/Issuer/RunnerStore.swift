@@ -6,6 +6,8 @@ package protocol RunnerStore: Sendable {
     /// The live runner one of whose credentials has this digest, past its end or not.
     func runner(_ digest: CredentialDigest) async throws(StoreError) -> Runner?
     func runners() async throws(StoreError) -> [Runner]
+    /// What live runners had before their credentials, and is no longer good; asked often.
+    func lapsedCredentials(at now: NumericDate) async throws(StoreError) -> Set<CredentialDigest>
     /// False where a live runner has the name already.
     func addRunner(
         named name: ByteString,

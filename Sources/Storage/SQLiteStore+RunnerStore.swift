@@ -16,6 +16,10 @@ extension SQLiteStore: RunnerStore {
         }
     }
 
+    package func lapsedCredentials(at now: NumericDate) async throws(StoreError) -> Set<CredentialDigest> {
+        liveRunners.withLock { runners in Set(runners.values.flatMap { $0.lapsedCredentials(at: now) }) }
+    }
+
     package func addRunner(
         named name: ByteString,
         patterns: [RepositoryPattern],

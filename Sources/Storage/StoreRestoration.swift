@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-import Issuer
+package import Issuer
 import JOSE
 package import Keys
 
@@ -30,6 +30,23 @@ package struct StoreRestoration: Sendable {
                 files.database,
                 "it is damaged; move it away with its -wal and -shm files, then restore"
             )
+        }
+    }
+
+    /// What a rotation left behind in the store as it is now, and lapsed while no issuer ran that would enter it in the
+    /// ledger.
+    package func lapsedCredentials(at now: NumericDate) throws -> [CredentialDigest] {
+        guard FileManager.default.fileExists(atPath: files.database) else { return [] }
+        return try StoreFileError.naming(files.database) {
+            let store = try DatabaseQueue(path: files.database)
+            defer { try? store.close() }
+            return try store.read { database in
+                try Data.fetchAll(
+                    database,
+                    sql: "SELECT former_digest FROM runner WHERE former_valid_until <= ? AND revoked_at IS NULL",
+                    arguments: [now.secondsSinceEpoch]
+                )
+            }.map { CredentialDigest(bytes: [UInt8]($0)) }
         }
     }
 

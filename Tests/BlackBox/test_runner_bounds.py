@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sqlite3
 import time
 import uuid
 
@@ -13,6 +14,7 @@ import pytest
 
 import harness
 from harness import Runner, assert_error, bearer, facts, registration
+from keyrings import ledger_file
 
 FULL = ("--allow", "event_name=pull_request", "--deny", "environment", "--set", "runner_environment=self-hosted",
         "--max-duration", "2h", "--source", "127.0.0.0/8", "--valid", "90d")
@@ -339,6 +341,36 @@ def test_a_rotation_without_overlap_outlives_a_restored_backup(issuers, director
     assert done.returncode == 0, done.stderr
     issuer.start()
     assert not is_known(first)
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["while the issuer runs", "while nobody runs"])
+def test_a_credential_whose_overlap_is_over_outlives_no_restored_backup(issuers, directory, runs):
+    issuer = issuers.start()
+    first = bounded(issuer)
+    backup = directory / "backup"
+    issuer.operator("backup", str(backup))
+    if runs:
+        rotated(first, "--overlap", "1s")
+        ledger = harness.poll(lambda: ledger_of(issuer), seconds=20, what="the ledger's line")
+        issuer.stop()
+        issuer.start()
+        assert ledger_of(issuer) == ledger, "a start enters it again"
+        issuer.stop()
+    else:
+        rotated(first, "--overlap", "1h")
+        issuer.stop()
+        with sqlite3.connect(issuer.database) as store:  # an hour passes
+            store.execute("UPDATE runner SET former_valid_until = 1 WHERE former_valid_until IS NOT NULL")
+        store.close()
+    done = issuer.cli("restore", str(backup), "--accept-loss")
+    assert done.returncode == 0, done.stderr
+    issuer.start()
+    assert not is_known(first)
+
+
+def ledger_of(issuer) -> list[str]:
+    file = ledger_file(issuer)
+    return file.read_text().splitlines() if file.exists() else []
 
 
 @pytest.mark.parametrize("options", [("--overlap", "31d"), ("--overlap", "soon"), ("--valid", "0")])

@@ -45,6 +45,7 @@ struct RestoreCommand: AsyncParsableCommand {
         let present = try restoration.present()
         try refuseLoss(of: present, backup.summary)
         let ledger = RevocationLedgerFile(path: sources[.revocationLedger] ?? files.revocations)
+        try ledger.add(Set(try restoration.lapsedCredentials(at: .now).map(Revocation.init(of:))), at: .now)
         let refused = try restoration.perform(
             refusing: try ledger.revocations(),
             above: present?.ring.version ?? 0,

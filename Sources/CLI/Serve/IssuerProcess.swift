@@ -69,6 +69,11 @@ struct IssuerProcess {
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+            LapsedCredentialsService(
+                credentials: LapsedCredentials(runners: store, ledger: opened.ledger),
+                clock: opened.clock,
+                logger: logger
+            ),
         ]
         let tls = try tlsIdentity()
         let reloading = policy.map { file in

@@ -68,6 +68,19 @@ import Testing
         }
     }
 
+    @Test func `what an overlap left behind is in the ledger once it has lapsed and not before`() async throws {
+        let first = try await add()
+        _ = try await rotate(overlap: 3600, at: 100)
+        let lapsed = LapsedCredentials(runners: store, ledger: ledger)
+        try await lapsed.enter(at: time(start + 3699))
+        #expect(try ledger.revocations().isEmpty)
+        ledger.fail(RevocationLedgerError(explanation: "the disk is full"))
+        await #expect(throws: RevocationLedgerError.self) { try await lapsed.enter(at: time(start + 3700)) }
+        ledger.fail(nil)
+        try await lapsed.enter(at: time(start + 3700))
+        #expect(try ledger.revocations() == [Self.entry(first)])
+    }
+
     @Test func `without an overlap the old one is dead at once, and for good`() async throws {
         let first = try await add()
         let second = try await rotate(overlap: 0, at: 100)

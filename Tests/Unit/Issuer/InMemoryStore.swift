@@ -188,6 +188,12 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         }
     }
 
+    func lapsedCredentials(at now: NumericDate) async throws(StoreError) -> Set<CredentialDigest> {
+        try working { state in
+            Set(state.runners.filter { $0.revokedAt == nil }.flatMap { $0.lapsedCredentials(at: now) })
+        }
+    }
+
     func runners() async throws(StoreError) -> [Runner] {
         try working { $0.runners }
     }
