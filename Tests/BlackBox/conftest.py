@@ -19,6 +19,14 @@ def pytest_configure(config):
             "or name one in JOBSWORTH_BINARY")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """Where nothing may be skipped, a skip is a failure."""
+    report = (yield).get_result()
+    if report.skipped and os.environ.get("JOBSWORTH_NO_SKIPS"):
+        report.outcome = "failed"
+
+
 class Issuers:
     """Makes issuers and ends them all, with their files."""
 
