@@ -1,11 +1,10 @@
 import Synchronization
 
-/// How often what is no longer good, or not yet, was presented, by its holder (the request token of an ended job by the
-/// job):
-/// what decides whether another attempt is recorded.
+/// Which of the attempts with what is no longer good, or not yet, are recorded: a sample, by their holder (for a
+/// request token its job).
 ///
 /// A job whose code goes on asking would else write the audit log without end.
-final class DeadTokenAttempts<Holder: Hashable & Sendable>: Sendable {
+final class AttemptSample<Holder: Hashable & Sendable>: Sendable {
     private static var maximumHolders: Int { 100_000 }
     private let counts = Mutex<[Holder: Int]>([:])
 

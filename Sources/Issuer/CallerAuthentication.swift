@@ -8,8 +8,8 @@ package struct CallerAuthentication: Sendable {
     private let jobs: any JobStore
     private let auditLog: any AuditLog
     private let requestTokens: RequestTokenKey
-    private let deadTokenAttempts = DeadTokenAttempts<JobID>()
-    private let deadCredentialAttempts = DeadTokenAttempts<Int64>()
+    private let deadTokenAttempts = AttemptSample<JobID>()
+    private let deadCredentialAttempts = AttemptSample<Int64>()
 
     package init(
         runners: any RunnerStore,

@@ -23,7 +23,6 @@ package struct PreparedToken: Sendable {
     /// Only ``TokenIssuer`` prepares tokens.
     init(
         constant claims: JSONObject,
-        subject: ByteString,
         audiences: Audiences,
         plan: TokenPlan,
         jti: ByteString,
@@ -39,7 +38,7 @@ package struct PreparedToken: Sendable {
         claims["nbf"] = .integer(issuedAt.advanced(bySeconds: -60).secondsSinceEpoch)
         claims["jti"] = .string(jti)
         self.jti = jti
-        self.subject = subject
+        subject = claims["sub"]?.stringValue ?? ""
         self.audiences = audiences
         self.expiresAt = expiresAt
         algorithm = plan.algorithm

@@ -28,7 +28,7 @@ package struct TokenClaims: Sendable {
             + GitLabClaims.names.filter { !facts.contains($0) } + [SessionTags.claimName]
     }
 
-    package func subject(of job: Job, _ form: TokenForm) throws(Refusal) -> ByteString {
+    private func subject(of job: Job, _ form: TokenForm) throws(Refusal) -> ByteString {
         do throws(Denial) {
             return try form.subject.subject(of: job.description(), limit: form.maximumSubjectLength)
         } catch {

@@ -11,7 +11,7 @@ package final class TokenIssuer: Sendable {
     private let claims: TokenClaims
     private let auditLog: any AuditLog
     private let keys: Mutex<SigningKeys>
-    private let waitingAttempts = DeadTokenAttempts<JobID>()
+    private let waitingAttempts = AttemptSample<JobID>()
 
     package init(
         planner: TokenPlanner,
@@ -220,7 +220,6 @@ package final class TokenIssuer: Sendable {
         var generator = SystemRandomNumberGenerator()
         return try PreparedToken(
             constant: claims.constant(for: job, plan.form),
-            subject: claims.subject(of: job, plan.form),
             audiences: audiences,
             plan: plan,
             jti: Hexadecimal.random128Bits(using: &generator),
