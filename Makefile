@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit subjects model blackbox soak release smoke bench clean packages venv
+.PHONY: help run stop test check lint unit subjects workload-api model blackbox soak release smoke bench clean packages venv
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -12,7 +12,7 @@ DEBUG_BINARY = $(abspath $(SCRATCH))/debug/jobsworth
 RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 run: packages ## From nothing to a running issuer, a runner and a verified token
 	@echo "building (the first time takes some minutes) ..."
@@ -42,6 +42,16 @@ subjects: packages ## A million subjects of hostile jobs: each job has its own i
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@JOBSWORTH_SUBJECTS=1000000 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter SubjectInjectivity \
 		2>&1 | grep -E '^(✔|✘)'
+
+workload-api: packages ## Generate the Swift of the SPIFFE Workload API from its .proto
+	@Tests/Support/install_packages.sh protobuf-compiler libprotobuf-dev
+	@swift build $(SWIFT_FLAGS) --quiet --product protoc-gen-swift
+	@swift build $(SWIFT_FLAGS) --quiet --product protoc-gen-grpc-swift-2
+	@protoc -I Sources/WorkloadAPI -I /usr/include \
+		--plugin=$(SCRATCH)/debug/protoc-gen-swift --plugin=$(SCRATCH)/debug/protoc-gen-grpc-swift-2 \
+		--swift_out=Sources/WorkloadAPI --swift_opt=Visibility=Package \
+		--grpc-swift-2_out=Sources/WorkloadAPI --grpc-swift-2_opt=Visibility=Package,Server=true,Client=true \
+		workloadapi.proto
 
 model: ## The protocol of the rotation, searched state by state
 	@Tests/Support/install_packages.sh spin gcc libc6-dev

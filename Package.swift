@@ -18,6 +18,14 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(
+    name: "GRPCNIOTransportHTTP2Posix",
+    package: "grpc-swift-nio-transport"
+)
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
     name: "jobsworth",
@@ -25,12 +33,19 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -49,6 +64,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "JobFile", dependencies: ["JOSE"], swiftSettings: settings),
+        .target(
+            name: "SPIFFE",
+            dependencies: ["JOSE", "Keys", crypto, certificates, asn1],
+            swiftSettings: settings
+        ),
+        .target(name: "Attestation", dependencies: ["JOSE", "Keys", "SPIFFE"], swiftSettings: settings),
 
         // Edge: one outside thing each. They never import each other.
         .target(
@@ -74,14 +95,33 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "Agent",
+            dependencies: [
+                "JOSE", "Keys", "SPIFFE", "Attestation", "WorkloadAPI", "CLinux", logging, lifecycle,
+                nioCore, nioPosix, grpc, grpcTransport, protobuf,
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ],
+            swiftSettings: settings
+        ),
+        // Generated: make workload-api.
+        .target(
+            name: "WorkloadAPI",
+            dependencies: [
+                grpc, protobuf, .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+            ],
+            exclude: ["workloadapi.proto"]
+        ),
         .target(name: "CLinux"),
 
         // The only place that wires.
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "JobFile", "Storage", "Server", "Publication",
-                "CLinux", crypto, logging, lifecycle, nioCore, nioPosix, nioHTTP1, nioSSL, asyncHTTPClient,
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "JobFile", "SPIFFE", "Attestation", "Storage",
+                "Server", "Publication", "Agent", "WorkloadAPI", "CLinux", crypto, logging, lifecycle,
+                nioCore, nioPosix, nioHTTP1, nioSSL, asyncHTTPClient, certificates, asn1, grpc, grpcTransport, protobuf,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -125,6 +165,26 @@ let package = Package(
             name: "JobFileTests",
             dependencies: ["JOSE", "JobFile"],
             path: "Tests/Unit/JobFile",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SPIFFETests",
+            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", crypto, certificates, asn1],
+            path: "Tests/Unit/SPIFFE",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AttestationTests",
+            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation"],
+            path: "Tests/Unit/Attestation",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentTests",
+            dependencies: [
+                "TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", "Agent", "WorkloadAPI", logging, grpc,
+            ],
+            path: "Tests/Integration/Agent",
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,2 @@
+/// Where the Workload API is offered.
+package enum WorkloadSocket {}

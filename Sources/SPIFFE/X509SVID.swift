@@ -1,0 +1,33 @@
+package import Keys
+
+/// An X.509-SVID with its private key: what a workload proves itself with (X509-SVID).
+package struct X509SVID: Sendable {
+    package let id: SPIFFEID
+    /// DER, the leaf first, then its intermediates; not the CA of the bundle.
+    package let chain: [[UInt8]]
+    /// PKCS#8 in DER, not encrypted: it goes to the workload and nowhere else.
+    package let privateKey: [UInt8]
+    /// The leaf's `notBefore`.
+    package let validFrom: NumericDate
+    /// The leaf's `notAfter`.
+    package let expiresAt: NumericDate
+
+    package init(
+        id: SPIFFEID,
+        chain: [[UInt8]],
+        privateKey: [UInt8],
+        validFrom: NumericDate,
+        expiresAt: NumericDate
+    ) {
+        self.id = id
+        self.chain = chain
+        self.privateKey = privateKey
+        self.validFrom = validFrom
+        self.expiresAt = expiresAt
+    }
+}
+
+extension X509SVID: CustomStringConvertible, CustomReflectable {
+    package var description: String { "[redacted]" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
