@@ -97,6 +97,13 @@ package actor KeyCustodian {
         )
     }
 
+    /// Takes the stored ring into use where it is newer than `version`: somebody else has changed it, or this process
+    /// has and is still on its way.
+    package func refresh(after version: Int64, at reading: ClockReading) async throws {
+        guard usedVersion <= version else { return }
+        try take(try await store.rotationState(), at: clock.bestTime(at: reading))
+    }
+
     /// The operator's word that the clock is right as it is.
     package func acceptClock(_ reading: ClockReading) async throws {
         clock.accept(reading)

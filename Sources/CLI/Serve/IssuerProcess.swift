@@ -50,6 +50,7 @@ struct IssuerProcess {
         let metrics = ServerMetrics()
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
+        issuer.renewKeys { version in try? await custodian.refresh(after: version, at: .now) }
         let rotation = RotationService(
             custodian: custodian,
             interval: configuration.rules.schedule.refreshInterval,

@@ -76,6 +76,24 @@ import Testing
         #expect(third.waits.map(\.cause) == [.rotationInterval, .rotationInterval])
     }
 
+    @Test func `what somebody else changed is taken into use at once when it is asked for, and read once`() async throws
+    {
+        let store = InMemoryKeyStore()
+        let (served, idle) = (Served(), Served())
+        let (first, second) = (try custodian(store, serving: served), try custodian(store, serving: idle))
+        let begun = try await first.turn(at: Rotations.reading(5000)).state.ring
+        _ = try await second.turn(at: Rotations.reading(5000))
+        let active = try #require(begun.active(.ES256)).kid
+        let revoked = try await first.perform(.revoke(active), at: Rotations.reading(5001)).state.ring
+        #expect(idle.rings.last?.active(.ES256)?.kid == active)
+        try await second.refresh(after: begun.version, at: Rotations.reading(5002))
+        #expect(idle.rings.last?.version == revoked.version)
+        #expect(idle.rings.last?.active(.ES256)?.kid != active)
+        let count = idle.rings.count
+        try await second.refresh(after: begun.version, at: Rotations.reading(5003))
+        #expect(idle.rings.count == count)
+    }
+
     @Test func `who serves nobody publishes nothing, and what is not published never signs`() async throws {
         let store = InMemoryKeyStore(try TestKeys.fullRing())
         let cron = try custodian(store, serving: nil)
