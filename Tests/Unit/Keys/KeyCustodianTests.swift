@@ -341,7 +341,9 @@ import Testing
             let active = try #require(try await store.keyRing().active(.ES256)).kid
             #expect(store.recordToken(of: active, expiringAt: time(100_000)))
             do {
-                _ = try await rotation.change(at: time(3000 + round)) { try planner.revoking([active], $0) }
+                _ = try await rotation.change(at: time(3000 + round)) {
+                    try planner.revoking([active], $0, at: time(3000))
+                }
             } catch {
                 Issue.record("revocation \(round + 1) failed: \(error)")
                 return
@@ -380,7 +382,7 @@ import Testing
         let key = try TestKeys.es256(5)
         let damaged = SigningKey(
             publicKey: key.publicKey,
-            algorithm: .ES256,
+            purpose: .ES256,
             sealed: SealedSecret(bytes: [1, 2, 3]),
             preparedAt: time(1000)
         )
