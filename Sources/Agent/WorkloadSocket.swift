@@ -1,2 +1,0 @@
-/// Where the Workload API is offered.
-package enum WorkloadSocket {}
