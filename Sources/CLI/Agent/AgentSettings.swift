@@ -37,6 +37,9 @@ struct AgentSettings {
     let maximumLifetime: Duration
     let schedule: RotationSchedule
 
+    /// What the agent's keys sign.
+    static let purposes = KeyPurpose.allTokens + [.certificates]
+
     private static let known: Set<String> = [
         "trustDomain", "cluster", "socket", "allowedUsers", "storage", "sealingKeyFile", "revocationLedger", "admin",
         "metrics", "maximumAfterToken", "maximumLifetime", "bundlesNeedEvidence", "jwtIssuer", "jwtAlgorithm",
@@ -50,7 +53,11 @@ struct AgentSettings {
         var reading = SpecReading(file, entry)
         let spec = reading.members(entry.spec, "", known: Self.known)
         let trustDomain = reading.trustDomain(spec)
-        let cluster = reading.required(reading.members(spec["cluster"], "cluster", known: ["name"]), "name", in: "cluster")
+        let cluster = reading.required(
+            reading.members(spec["cluster"], "cluster", known: ["name"]),
+            "name",
+            in: "cluster"
+        )
         socket = reading.text(spec, "socket", in: "") ?? "/run/jobsworth/agent.sock"
         allowedUIDs = reading.users(spec)
         let files = reading.storage(spec)
@@ -179,7 +186,8 @@ extension SpecReading {
                 clockSkew: skew,
                 jwksMaxAge: refreshHint,
                 maximumPublished: maximum,
-                maximumTokenLifetime: longest
+                maximumTokenLifetime: longest,
+                purposes: AgentSettings.purposes
             )
         } catch {
             note("keys", error.explanation)

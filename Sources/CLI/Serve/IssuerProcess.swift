@@ -88,14 +88,15 @@ struct IssuerProcess {
         )
         if let reloading { services.append(reloading) }
         if let tls { services.append(tls) }
-        let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {
+        let metricsPlane = MetricsPlane(readiness: readiness) { isReady in
             var gauges = ServerMetrics.Gauges()
+            gauges.isReady = isReady
             gauges.liveJobs = store.liveJobCount
             gauges.isClockTrusted = opened.clock.trusts(.now)
             gauges.keyRingVersion = Int(clamping: rotation.version)
             gauges.rotationFailures = rotation.failures
             gauges.policyFailures = reloading?.failures ?? 0
-            return gauges
+            return metrics.exposition(gauges)
         }
         services.append(Listeners(try listeners(planes, desk, metricsPlane, opened.lock, tls)))
         // After the listeners: a key counts as published once it is really served.

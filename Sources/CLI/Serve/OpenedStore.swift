@@ -15,6 +15,7 @@ struct OpenedStore {
     let sealingKey: StoreSealingKey
     let ledger: RevocationLedgerFile
     let clock: ClockGuard
+    private let certifier: (any KeyCertifier)?
 
     /// Where a store is and what opens it.
     struct Place {
@@ -25,6 +26,8 @@ struct OpenedStore {
         var initialise = false
         /// What a ring that was never rotated before goes by.
         var rules: RotationRules?
+        /// Who makes the certificates of keys that sign certificates; nil where there are no such keys.
+        var certifier: (any KeyCertifier)?
     }
 
     /// Takes the lock, opens the files, reads the sealing key; where nothing was ever sealed, makes key and ring.
@@ -61,7 +64,8 @@ struct OpenedStore {
             sealer: sealer,
             sealingKey: sealingKey,
             ledger: RevocationLedgerFile(path: place.revocationLedger),
-            clock: ClockGuard(trusted: try await store.trustedClock())
+            clock: ClockGuard(trusted: try await store.trustedClock()),
+            certifier: place.certifier
         )
         try await opened.beginRing(place)
         try await opened.refuseRevokedRunners(at: .now)
@@ -105,6 +109,7 @@ struct OpenedStore {
             ledger: ledger,
             clock: clock,
             standardRules: RotationRules(schedule: try RotationSchedule(maximumTokenLifetime: .seconds(86_400))),
+            certifier: certifier,
             use: use,
             reading: { .now }
         )
