@@ -51,7 +51,7 @@ workload-api: packages ## Generate the Swift of the SPIFFE Workload API from its
 		--plugin=$(SCRATCH)/debug/protoc-gen-swift --plugin=$(SCRATCH)/debug/protoc-gen-grpc-swift-2 \
 		--swift_out=Sources/WorkloadAPI --swift_opt=Visibility=Package \
 		--grpc-swift-2_out=Sources/WorkloadAPI --grpc-swift-2_opt=Visibility=Package,Server=true,Client=true \
-		workloadapi.proto
+		workloadapi.proto health.proto
 
 model: ## The protocol of the rotation, searched state by state
 	@Tests/Support/install_packages.sh spin gcc libc6-dev

@@ -111,7 +111,7 @@ let package = Package(
             dependencies: [
                 grpc, protobuf, .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
             ],
-            exclude: ["workloadapi.proto"]
+            exclude: ["workloadapi.proto", "health.proto"]
         ),
         .target(name: "CLinux"),
 
