@@ -35,7 +35,7 @@ struct JobsworthCommand: AsyncParsableCommand {
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
             ApproveCommand.self,
             PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
-            BackupCommand.self, RestoreCommand.self, DoctorCommand.self,
+            BackupCommand.self, RestoreCommand.self, SVIDCommand.self, DoctorCommand.self,
         ]
     )
 }
