@@ -45,8 +45,8 @@ struct IssuerProcess {
 
     private func serve(_ opened: OpenedStore, keys: SigningKeys, requestTokens: RequestTokenKey) async throws {
         let store = opened.store
-        let policy = try PolicyFile.configured(configuration)
-        let issuer = tokenIssuer(store, keys, policy?.current)
+        let policy = PolicyFile(configuration)
+        let issuer = tokenIssuer(store, keys, try policy?.read())
         let metrics = ServerMetrics()
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
@@ -78,7 +78,9 @@ struct IssuerProcess {
         ]
         let tls = try tlsIdentity()
         let reloading = policy.map { file in
-            PolicyService(file: file, logger: logger) { [configuration] in issuer.use(TokenPlanner(configuration, $0)) }
+            ReloadService("policy", of: file.watched, logger: logger) { [configuration] in
+                issuer.use(TokenPlanner(configuration, try file.read()))
+            }
         }
         services.append(
             HangupService {
