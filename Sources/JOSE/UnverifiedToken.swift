@@ -21,7 +21,7 @@ package struct UnverifiedToken: Sendable {
     /// The bytes the signature is over: the encoded header, a dot, the encoded payload (RFC 7515 §5.2).
     package let signingInput: [UInt8]
 
-    /// The decoded header, with members `alg`, `kid` and `typ` only.
+    /// The decoded header: `alg`, `kid` and `typ`, and what its reader passes over.
     package let headerObject: JSONObject
 
     /// The most bytes of a token.
@@ -41,11 +41,14 @@ package struct UnverifiedToken: Sendable {
     /// - Parameters:
     ///   - bytes: The token, without surrounding whitespace.
     ///   - types: What `typ` may be instead, in lower case.
+    ///   - ignored: Header members that may stand there and mean nothing to us, as the `x5t` of an issuer that names its
+    ///     key twice (RFC 7515 §4.1.7); none may be one that has to be understood.
     /// - Throws: ``VerificationError``: `tokenTooLarge`, `malformedToken`, `malformedHeader`, `headerMemberNotAllowed`,
     ///   `algorithmNotAllowed`, `typNotAllowed` or `keyIDInvalid`, checked in this order.
     package init(
         parsing bytes: [UInt8],
-        types: Set<ByteString> = Self.types
+        types: Set<ByteString> = Self.types,
+        ignoring ignored: Set<ByteString> = []
     ) throws(VerificationError) {
         guard bytes.count <= Self.maximumBytes else { throw .tokenTooLarge }
         let (first, second) = try Self.dots(in: bytes)
@@ -53,7 +56,7 @@ package struct UnverifiedToken: Sendable {
         payload = try Self.decode(bytes[(first + 1)..<second])
         signature = try Self.decode(bytes[(second + 1)...])
         signingInput = Array(bytes[..<second])
-        headerObject = try Self.header(header)
+        headerObject = try Self.header(header, ignoring: ignored)
         algorithm = try Self.algorithm(in: headerObject)
         try Self.checkType(in: headerObject, types)
         keyID = try Self.keyID(in: headerObject)
@@ -83,9 +86,12 @@ package struct UnverifiedToken: Sendable {
         }
     }
 
-    private static func header(_ bytes: [UInt8]) throws(VerificationError) -> JSONObject {
+    private static func header(
+        _ bytes: [UInt8],
+        ignoring ignored: Set<ByteString>
+    ) throws(VerificationError) -> JSONObject {
         guard case .object(let header)? = try? JSONReader.read(bytes) else { throw .malformedHeader }
-        let allowed: [ByteString] = ["alg", "kid", "typ"]
+        let allowed = ignored.union(["alg", "kid", "typ"])
         guard header.members.allSatisfy({ allowed.contains($0.name) }) else { throw .headerMemberNotAllowed }
         return header
     }
