@@ -13,10 +13,8 @@ package struct PreparedJWTSVID: Sendable {
     private let payload: [UInt8]
 
     /// `aud` is always an array, as other implementations of the Workload API make it.
-    ///
-    /// - Parameters:
-    ///   - issuer: `iss`, for relying parties that know us by OpenID Connect discovery.
-    ///   - claims: Further claims; none of ``reservedClaims``.
+    /// `issuer` becomes `iss`, for relying parties that know us by OpenID Connect discovery; `claims` are further ones,
+    /// none of ``reservedClaims``.
     package init(
         id: SPIFFEID,
         audiences: [ByteString],
