@@ -9,7 +9,7 @@ package struct AuthorityCertifier: KeyCertifier {
     private let trustDomain: TrustDomain
     private let lifetime: Duration
 
-    /// - Parameter lifetime: As long as a key waits, signs and retires; see ``lifetime(of:)``.
+    /// `lifetime` is as long as a key waits, signs and retires; see ``lifetime(of:)``.
     package init(trustDomain: TrustDomain, lifetime: Duration) {
         self.trustDomain = trustDomain
         self.lifetime = lifetime

@@ -32,15 +32,16 @@ package enum JWTSVIDError: Error, Hashable, Sendable {
         case .subjectInvalid: "token has an invalid subject claim"
         case .expiryMissing: "token missing exp claim"
         case .audienceMissing: "token missing aud claim"
-        case .trustDomainUnknown(let trustDomain): "no keys found for trust domain " + Self.quoted(trustDomain.name)
+        case .trustDomainUnknown(let trustDomain):
+            ByteString("no keys found for trust domain \(Self.quoted(trustDomain.name))")
         case .keyUnknown(let kid, let trustDomain):
-            "public key " + Self.quoted(kid) + " not found in trust domain " + Self.quoted(trustDomain.name)
+            ByteString("public key \(Self.quoted(kid)) not found in trust domain \(Self.quoted(trustDomain.name))")
         case .signatureInvalid: "token signature is not valid"
         case .expired: "token has expired"
         case .notYetValid: "token not yet valid"
         case .issuedInFuture: "token issued in the future"
         case .audienceMismatch(let expected, let actual):
-            "expected audience in [" + Self.quoted(expected) + "] (audience=[" + Self.quoted(actual) + "])"
+            ByteString("expected audience in [\(Self.quoted(expected))] (audience=[\(Self.quoted(actual))])")
         }
     }
 

@@ -9,7 +9,9 @@ package struct JWTSVIDVerifier: Sendable {
     ]
     /// The types of JWT-SVID §2.3, in lower case.
     private static let types: Set<ByteString> = ["jwt", "jose"]
-    /// How far `nbf` and `iat` may lie ahead: clocks differ. An expired token is expired.
+    /// How far `nbf` and `iat` may lie ahead.
+    ///
+    /// Clocks differ; but an expired token is expired.
     private static let leeway: Int64 = 60
 
     private let bundles: [TrustDomain: TrustBundle]

@@ -12,11 +12,10 @@ package struct PreparedJWTSVID: Sendable {
     package let expiresAt: NumericDate
     private let payload: [UInt8]
 
-    /// `aud` is always an array, as other implementations of the Workload API make it.
+    /// Claims of one workload, for those audiences.
     ///
-    /// - Parameters:
-    ///   - issuer: `iss`, for relying parties that know us by OpenID Connect discovery.
-    ///   - claims: Further claims; none of ``reservedClaims``.
+    /// `aud` is always an array, as other Workload APIs make it. `issuer` becomes `iss`, for relying parties that know us
+    /// by OpenID Connect discovery; `claims` are further ones, none of ``reservedClaims``.
     package init(
         id: SPIFFEID,
         audiences: [ByteString],

@@ -59,7 +59,8 @@ package struct SubjectName: Hashable, Sendable {
     ) throws(SubjectNameError) -> RelativeDistinguishedName.Attribute {
         let name = ByteString(type.map { (0x61...0x7A).contains($0) ? $0 & 0xDF : $0 })
         guard let identifier = identifier(name) else { throw .unknownAttribute }
-        guard let text = String(validating: value, as: UTF8.self), (1...maximumCharacters).contains(text.count),
+        guard let text = String(validating: value, as: UTF8.self),
+            (1...maximumCharacters).contains(text.unicodeScalars.count),
             !value.contains(where: { $0 < 0x20 || $0 == 0x7F })
         else { throw .valueInvalid }
         switch name {

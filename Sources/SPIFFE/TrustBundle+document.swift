@@ -24,7 +24,7 @@ extension TrustBundle {
 
     /// The SPIFFE bundle as JSON (SPIFFE Trust Domain and Bundle §4).
     ///
-    /// - Parameter refreshHint: How often readers are to look again, in whole seconds.
+    /// `refreshHint` says how often readers are to look again; whole seconds count.
     package func document(refreshHint: Duration) -> [UInt8] {
         JSONObject([
             ("keys", .array((x509Authorities.compactMap(Self.entry) + jwtEntries).map { .object($0) })),

@@ -43,7 +43,7 @@ package struct X509Authority: Sendable {
 
     /// An SVID with a fresh key, good from a little before `now` for `lifetime`, or until the authority expires.
     ///
-    /// - Parameter subject: By default `O=` and the trust domain.
+    /// Its subject is by default `O=` and the trust domain.
     package func svid(
         for id: SPIFFEID,
         subject: SubjectName? = nil,

@@ -19,7 +19,7 @@ struct X509SVIDLeaf {
         guard let names = try? certificate.extensions.subjectAlternativeNames ?? SubjectAlternativeNames() else {
             throw .malformed
         }
-        let uris = names.compactMap { name in
+        let uris = names.compactMap { name -> String? in
             if case .uniformResourceIdentifier(let uri) = name { uri } else { nil }
         }
         guard let uri = uris.first, uris.count == 1 else { throw .nameCount(uris.count) }
