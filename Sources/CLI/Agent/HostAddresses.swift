@@ -23,13 +23,13 @@ final class HostAddresses: Sendable {
         let asked = HostAddresses()
         NIOThreadPool.singleton.submit { _ in asked.end(lookUp(host)) }
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { asked.await($0) }
+            try await withCheckedThrowingContinuation { asked.wait($0) }
         } onCancel: {
             asked.end(.failure(CancellationError()))
         }
     }
 
-    private func await(_ continuation: CheckedContinuation<[NetworkAddress], any Error>) {
+    private func wait(_ continuation: CheckedContinuation<[NetworkAddress], any Error>) {
         let answer = state.withLock { state -> Result<[NetworkAddress], any Error>? in
             if case .answered(let answer) = state {
                 state = .over

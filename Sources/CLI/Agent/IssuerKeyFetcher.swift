@@ -9,15 +9,17 @@ import JOSE
 /// A host that the configuration names is asked wherever it is. A host that only the issuer's document names is resolved
 /// once, each of its addresses must be public, and one of those is what is connected to.
 struct IssuerKeyFetcher {
-    private static let limit: Duration = .seconds(5)
+    /// How long a fetch may take, discovery included.
+    var limit: Duration = .seconds(5)
+
     private static let maximumBytes = 262_144
     private static let maximumKeys = 50
 
     func fetch(_ location: KeyLocation) async throws(KeyFetchFailure) -> FetchedKeys {
         let outcome = await withTaskGroup(of: Result<FetchedKeys, KeyFetchFailure>.self) { group in
             group.addTask { await outcome(of: location) }
-            group.addTask {
-                try? await Task.sleep(for: Self.limit)
+            group.addTask { [limit] in
+                try? await Task.sleep(for: limit)
                 return .failure(.outOfTime)
             }
             defer { group.cancelAll() }
@@ -93,8 +95,7 @@ struct IssuerKeyFetcher {
         at address: NetworkAddress?,
         _ location: KeyLocation
     ) async throws(KeyFetchFailure) -> HTTPFetcher.Answer {
-        var fetcher = HTTPFetcher(trustRoots: location.caBundle?.string, limit: Self.limit)
-        // One more than may be: what is cut off must not look whole.
+        var fetcher = HTTPFetcher(trustRoots: location.caBundle?.string, limit: limit)
         fetcher.maximumBodyBytes = Self.maximumBytes
         if let address { fetcher.addresses = [host.string: address.text.string] }
         let answer: HTTPFetcher.Answer

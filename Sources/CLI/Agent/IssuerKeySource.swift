@@ -35,6 +35,9 @@ final class IssuerKeySource: VerificationKeySource, Service {
         (wanted, want) = AsyncStream.makeStream()
     }
 
+    /// Whether it serves.
+    var isRunning: Bool { state.withLock { $0.isRunning } }
+
     /// From now on keys of these issuers are kept, and of no others.
     func trust(_ issuers: TrustedIssuers) {
         let locations = Set(issuers.all.map(\.keyLocation))

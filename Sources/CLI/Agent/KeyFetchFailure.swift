@@ -1,10 +1,10 @@
 /// Why an issuer's keys could not be fetched: for the log, and for who has to mend it.
 enum KeyFetchFailure: String, Error, Hashable {
+    /// No connection, no TLS that can be trusted, or an answer that is too long.
     case unreachable
     case outOfTime
     /// The answer's status is not 200; redirects are not followed.
     case notOK
-    case tooLarge
     case discoveryMalformed
     /// The discovery document names another issuer (OpenID Connect Discovery §4.3).
     case issuerMismatch
@@ -17,10 +17,10 @@ enum KeyFetchFailure: String, Error, Hashable {
 
     var explanation: String {
         switch self {
-        case .unreachable: "the issuer cannot be reached; check the address, the network and the certificate"
-        case .outOfTime: "no complete answer within five seconds"
+        case .unreachable:
+            "the issuer cannot be reached, or answers more than 256 KiB; check the address, the network and the certificate"
+        case .outOfTime: "no complete answer in time"
         case .notOK: "the answer is not 200, and redirects are not followed; name the final URL as jwksURI"
-        case .tooLarge: "the answer is longer than 256 KiB"
         case .discoveryMalformed: "the discovery document cannot be read"
         case .issuerMismatch: "the discovery document names another issuer; issuer must be exactly what it says"
         case .addressRefused: "the discovery document's jwks_uri is no plain https URL"
