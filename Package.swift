@@ -207,7 +207,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CLITests",
-            dependencies: ["JOSE", "Keys", "Issuer", "Attestation", "CLI", logging, nioCore, nioPosix],
+            dependencies: ["JOSE", "Keys", "Issuer", "Attestation", "Server", "CLI", logging, nioCore, nioPosix],
             path: "Tests/Integration/CLI",
             swiftSettings: settings
         ),
