@@ -16,7 +16,7 @@ struct IssuerKeyFetcher {
     private static let maximumKeys = 50
 
     func fetch(_ location: KeyLocation) async throws(KeyFetchFailure) -> FetchedKeys {
-        let outcome = await withTaskGroup(of: Result<FetchedKeys, KeyFetchFailure>.self) { group in
+        let first = await withTaskGroup(of: Result<FetchedKeys, KeyFetchFailure>.self) { group in
             group.addTask { await outcome(of: location) }
             group.addTask { [limit] in
                 try? await Task.sleep(for: limit)
@@ -25,7 +25,7 @@ struct IssuerKeyFetcher {
             defer { group.cancelAll() }
             return await group.next() ?? .failure(.outOfTime)
         }
-        return try outcome.get()
+        return try first.get()
     }
 
     private func outcome(of location: KeyLocation) async -> Result<FetchedKeys, KeyFetchFailure> {
@@ -95,14 +95,15 @@ struct IssuerKeyFetcher {
         at address: NetworkAddress?,
         _ location: KeyLocation
     ) async throws(KeyFetchFailure) -> HTTPFetcher.Answer {
-        var fetcher = HTTPFetcher(trustRoots: location.caBundle?.string, limit: limit)
+        // The limit of all of it comes first, and says so.
+        var fetcher = HTTPFetcher(trustRoots: location.caBundle?.string, limit: limit + .seconds(1))
         fetcher.maximumBodyBytes = Self.maximumBytes
         if let address { fetcher.addresses = [host.string: address.text.string] }
         let answer: HTTPFetcher.Answer
         do {
             answer = try await fetcher.get(url.string, headers: [("Accept", "application/json")])
         } catch {
-            throw Task.isCancelled ? .outOfTime : .unreachable
+            throw KeyFetchFailure.unreachable
         }
         guard answer.status == 200 else { throw .notOK }
         return answer

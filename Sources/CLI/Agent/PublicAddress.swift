@@ -1,4 +1,5 @@
 import Issuer
+import JOSE
 
 /// Which addresses anybody on the internet has: those that a document from outside may send us to.
 enum PublicAddress {

@@ -10,10 +10,12 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct IssuerKeySourceTests {
     /// An issuer whose discovery is skipped: one request is one fetch.
     private func withSource(
+        _ setUp: (ScriptedIssuer) -> Void,
         _ body: (IssuerKeySource, TrustedIssuer, ScriptedIssuer) async throws -> Void
     ) async throws {
         let server = ScriptedIssuer()
         try await server.start()
+        setUp(server)
         let url = ByteString(server.url)
         let location = KeyLocation(issuer: url, jwksURI: url + "/keys", caBundle: nil)
         let issuer = TrustedIssuer(keyLocation: location, audiences: ["a"])
@@ -30,8 +32,9 @@ import Testing
     }
 
     @Test func `a flood of unknown keys is two fetches, and known keys are there at once`() async throws {
-        try await withSource { source, issuer, server in
-            server.answer("/keys", #"{"keys":[]}"#)
+        try await withSource {
+            $0.answer("/keys", #"{"keys":[]}"#)
+        } _: { source, issuer, server in
             let now = NumericDate.now
             #expect(try await source.keys(of: issuer, at: now).keys.isEmpty)
             await withTaskGroup(of: Void.self) { group in
@@ -43,8 +46,9 @@ import Testing
     }
 
     @Test func `without keys there is no answer but that they are away`() async throws {
-        try await withSource { source, issuer, server in
-            server.answer("/keys", status: "500 No", "")
+        try await withSource {
+            $0.answer("/keys", status: "500 No", "")
+        } _: { source, issuer, _ in
             await #expect(throws: SVIDRefusal.issuerKeysUnavailable) {
                 _ = try await source.keys(of: issuer, at: .now)
             }
