@@ -208,7 +208,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CLITests",
-            dependencies: ["CLI", nioCore, nioPosix],
+            dependencies: ["JOSE", "Keys", "Issuer", "Attestation", "Server", "CLI", logging, nioCore, nioPosix],
             path: "Tests/Integration/CLI",
             swiftSettings: settings
         ),

@@ -39,7 +39,8 @@ package struct KeySetCache: Sendable {
     }
 
     private var known: Known?
-    private var isFetching = false
+    /// Whether a fetch was begun that has not ended.
+    package private(set) var isFetching = false
     /// When the last fetches began, oldest first.
     private var starts: [NumericDate] = []
     private var forcedAt: NumericDate?

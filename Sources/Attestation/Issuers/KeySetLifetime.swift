@@ -9,9 +9,7 @@ package enum KeySetLifetime {
 
     /// `max-age` less `Age`, in seconds within ``bounds``; what cannot be read, or forbids to keep anything, is the least.
     ///
-    /// - Parameters:
-    ///   - cacheControl: Each field line's value.
-    ///   - age: The value of `Age`.
+    /// `cacheControl` has each field line's value, `age` that of `Age`.
     package static func seconds(cacheControl: [ByteString], age: ByteString?) -> Int64 {
         let directives = cacheControl.flatMap { $0.bytes.split(separator: UInt8(ascii: ",")) }.map(plain)
         guard !directives.isEmpty else { return assumed }

@@ -39,7 +39,7 @@ struct SharedIssuer {
         }
     }
 
-    /// Those we know of. An issuer with its owner in its URL, as CircleCI's and Bitbucket's, is not shared.
+    /// Those we know of; an issuer with its owner in its URL, as CircleCI's and Bitbucket's, is not shared.
     static let known: [SharedIssuer] = [
         SharedIssuer(
             name: "https://token.actions.githubusercontent.com",

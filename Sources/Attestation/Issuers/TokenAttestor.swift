@@ -5,7 +5,7 @@ package import Keys
 package struct TokenAttestor: Sendable {
     private let issuers: TrustedIssuers
 
-    /// Thumbprints with which some issuers, GitHub among them, name their key a second time. They choose nothing here.
+    /// Thumbprints with which some issuers, GitHub among them, name their key a second time; they choose nothing here.
     static let ignoredHeaderMembers: Set<ByteString> = ["x5t", "x5t#S256"]
 
     package init(_ issuers: TrustedIssuers) {

@@ -34,7 +34,7 @@ package struct UsedEvidence: Sendable {
         self.capacity = capacity
     }
 
-    /// Notes a use. `acceptedUntil` is when the token is refused anyway, leeway included.
+    /// Notes a use; `acceptedUntil` is when the token is refused anyway, leeway included.
     package mutating func use(
         _ id: ByteString,
         of issuer: ByteString,

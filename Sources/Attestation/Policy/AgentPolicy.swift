@@ -14,6 +14,8 @@ package struct AgentPolicy: Sendable {
     ///
     /// - Parameters:
     ///   - sections: The documents of a file; those of another name are passed over.
+    ///   - trustDomain: That of the IDs.
+    ///   - cluster: What `cluster.name` stands for.
     ///   - olderClaims: The cluster's older template of claims, as `team={{jwt.claim.team}}`; empty for none.
     /// - Throws: All that is wrong.
     package init(

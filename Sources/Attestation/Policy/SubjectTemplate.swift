@@ -40,8 +40,10 @@ package struct SubjectTemplate: Hashable, Sendable {
         return [UInt8(ascii: "\\"), digits[Int(byte >> 4)], digits[Int(byte & 0xF)]]
     }
 
-    /// Whether attributes stand in values only: each item, of those that commas and plus signs separate, begins with a
-    /// fixed type and `=`. The rest of the grammar is the reader's of the finished name.
+    /// Whether attributes stand in values only.
+    ///
+    /// Each item, of those that commas and plus signs separate, has to begin with a fixed type and `=`. The rest of the
+    /// grammar is the reader's of the finished name.
     private static func isDistinguishedName(_ parts: [TemplateText.Part]) -> Bool {
         var isInValue = false
         var type: [UInt8] = []

@@ -45,7 +45,8 @@ import Testing
         var moments: Set<Int64> = []
         for _ in 0..<50 {
             var cache = try warm()
-            let moment = try #require((Int64(0)..<3600).first { cache.refresh(at: at($0)) })
+            var moment: Int64 = 0
+            while moment < 3600, !cache.refresh(at: at(moment)) { moment += 1 }
             #expect((1620...1980).contains(moment))
             moments.insert(moment)
         }
@@ -134,7 +135,7 @@ import Testing
             cache.failed(at: at(second), using: &generator)
         }
         #expect(starts.prefix(2) == [0, 2])
-        #expect(starts.count < 20)
+        #expect(starts.count < 25)
         #expect(zip(starts.dropFirst(12), starts.dropFirst(11)).allSatisfy { $0 - $1 >= 230 })
     }
 

@@ -29,7 +29,7 @@ import Testing
         let template = try PathTemplate(ByteString(text))
         var generator = SeededGenerator(seed: 11)
         var values = Set(Self.hostile.map { ByteString($0) })
-        while values.count < 150 {
+        while values.count < 80 {
             let value = Self.hostile.randomElement(using: &generator) ?? ""
             values.insert(ByteString(generator.mutated(Array(value.utf8))))
         }
@@ -44,7 +44,7 @@ import Testing
                 #expect(id.path.bytes.count { $0 == UInt8(ascii: "/") } == count)
             }
         }
-        #expect(rendered > 15_000)
+        #expect(rendered > 4_000)
     }
 
     /// The ID of two values, wherever the template looks for them; nil where they give none.
