@@ -71,7 +71,8 @@ final class CannedAuthority: WorkloadAuthority {
         let word = evidence.token.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).last ?? []
         switch ByteString(word) {
         case "good": break
-        case "late": return AttestedWorkload(claims: JSONObject(), expiresAt: evidenceExpiresAt.advanced(bySeconds: 5000))
+        case "late":
+            return AttestedWorkload(claims: JSONObject(), expiresAt: evidenceExpiresAt.advanced(bySeconds: 5000))
         case "away": throw .issuerKeysUnavailable
         case "stranger": throw .evidenceNotTrusted
         default: throw .evidenceRefused(.signatureInvalid)

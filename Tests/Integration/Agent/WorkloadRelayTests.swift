@@ -8,6 +8,7 @@ import Logging
 import SPIFFE
 import Synchronization
 import Testing
+import WorkloadAPI
 
 /// A socket of one job, between an unmodified client and an agent.
 @Suite(.timeLimit(.minutes(1)))
@@ -17,11 +18,16 @@ struct WorkloadRelayTests {
         let file = TokenFile(TokenFile.token("good", expiresAt: 90_000))
         try await Self.relaying(CannedAuthority(), file) { relay in
             try await WorkloadAPIConnection.open(to: relay.endpoint) { connection in
-                #expect(try await connection.x509SVIDs().svids.first?.id.text == ByteString(CannedAuthority.id))
-                #expect(try await connection.jwtSVIDs(audiences: ["a"]).map(\.compact) == ["header.a.signature"])
-                #expect(try await connection.x509Bundles().authorities.count == 1)
-                #expect(try await connection.jwtBundles().documents.count == 1)
-                #expect(try await connection.validate("valid", audience: "a").claims["aud"] != nil)
+                let x509 = try await connection.x509SVIDs()
+                #expect(x509.svids.first?.id.text == ByteString(CannedAuthority.id))
+                let jwt = try await connection.jwtSVIDs(audiences: ["a"])
+                #expect(jwt.map(\.compact) == ["header.a.signature"])
+                let x509Bundles = try await connection.x509Bundles()
+                #expect(x509Bundles.authorities.count == 1)
+                let jwtBundles = try await connection.jwtBundles()
+                #expect(jwtBundles.documents.count == 1)
+                let finding = try await connection.validate("valid", audience: "a")
+                #expect(finding.claims["aud"] != nil)
             }
         }
     }
