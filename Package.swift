@@ -69,7 +69,7 @@ let package = Package(
             dependencies: ["JOSE", "Keys", crypto, certificates, asn1],
             swiftSettings: settings
         ),
-        .target(name: "Attestation", dependencies: ["JOSE", "Keys", "SPIFFE"], swiftSettings: settings),
+        .target(name: "Attestation", dependencies: ["JOSE", "Keys", "Discovery", "SPIFFE"], swiftSettings: settings),
 
         // Edge: one outside thing each. They never import each other.
         .target(
@@ -175,7 +175,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AttestationTests",
-            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation"],
+            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", crypto],
             path: "Tests/Unit/Attestation",
             swiftSettings: settings
         ),

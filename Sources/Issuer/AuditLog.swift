@@ -9,6 +9,11 @@ package protocol AuditLog: Sendable {
     /// token. Where that is not so, the records are committed as refusals with the reason that is returned, and the
     /// tokens must be dropped.
     func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> CommitObstacle?
+    /// Commits the records of SVIDs that are about to leave, all or none.
+    ///
+    /// The transaction reads again that the keys which signed are still active. Where one is not, the records are
+    /// committed as refusals with the reason that is returned, and the SVIDs must be dropped.
+    func commit(svids permits: [AuditRecord]) async throws(StoreError) -> RefusalReason?
     /// Commits the record of something that releases nothing.
     func append(_ record: AuditRecord) async throws(StoreError)
     /// The records in order, oldest first, beginning after `sequence`.

@@ -13,6 +13,7 @@ package struct AuditRecord: Hashable, Sendable {
     /// What was asked for.
     package enum Operation: String, Hashable, Sendable, CaseIterable {
         case token
+        case svid
         case registration
         case setFacts = "set_facts"
         case heartbeat
@@ -54,8 +55,10 @@ package struct AuditRecord: Hashable, Sendable {
     package let source: ByteString?
     /// In whose name an operator approved a job.
     package let approver: ByteString?
-    /// The user who ran the operator's command, as the kernel says.
+    /// The user who ran the operator's command, or asked for the SVID, as the kernel says.
     package let peerUID: UInt32?
+    /// Of an SVID, asked for or issued.
+    package let svid: AuditedSVID?
     /// The policy's rules that decided.
     package let rules: [ByteString]
     /// What the transaction of this record counts; no part of the record itself.
@@ -77,6 +80,7 @@ package struct AuditRecord: Hashable, Sendable {
         source: ByteString? = nil,
         approver: ByteString? = nil,
         peerUID: UInt32? = nil,
+        svid: AuditedSVID? = nil,
         rules: [ByteString] = [],
         uses: [GrantUse] = []
     ) {
@@ -95,6 +99,7 @@ package struct AuditRecord: Hashable, Sendable {
         self.source = source
         self.approver = approver
         self.peerUID = peerUID
+        self.svid = svid
         self.rules = rules
         self.uses = uses
     }
@@ -118,12 +123,14 @@ package struct AuditRecord: Hashable, Sendable {
         object["source"] = source.map { .string($0) }
         object["approver"] = approver.map { .string($0) }
         object["peer_uid"] = peerUID.map { .integer(Int64($0)) }
+        svid?.write(to: &object)
         object["rule"] = rules.isEmpty ? nil : .array(rules.map { .string($0) })
         if decision == .deny, RefusalReason(rawValue: reason.string)?.isAlarm == true { object["alarm"] = .bool(true) }
         return object
     }
 
-    /// The same request, refused: what is committed when the job ended while its token was being made.
+    /// The same request, refused: what is committed when the job ended while its token was being made, or the
+    /// key was withdrawn.
     package func denied(_ reason: RefusalReason) -> AuditRecord {
         AuditRecord(
             at: at,
@@ -135,6 +142,8 @@ package struct AuditRecord: Hashable, Sendable {
             repository: repository,
             subject: subject,
             audiences: audiences,
+            peerUID: peerUID,
+            svid: svid?.withheld,
             rules: rules
         )
     }

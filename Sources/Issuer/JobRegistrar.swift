@@ -146,7 +146,7 @@ package struct JobRegistrar: Sendable {
             return (job, isWaiting, isWaiting ? [] : tokens)
         }
         for _ in 0..<TokenIssuer.maximumAttempts {
-            let tokens = try issuer.sign(prepared)
+            let (tokens, version) = try issuer.sign(prepared)
             let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
             let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
             switch outcome {
@@ -156,7 +156,7 @@ package struct JobRegistrar: Sendable {
             case .referenceTaken(let known): return try await repeated(known, job.registration, at: now)
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
-            case .refused(.keyWithdrawn): await Task.yield()
+            case .refused(.keyWithdrawn): await issuer.renewKeys(of: version)
             case .refused(let reason): throw .refused(Refusal(reason, "job.repository"))
             }
         }

@@ -30,8 +30,8 @@ package enum KeyCommand: Hashable, Sendable {
     func write(to object: inout JSONObject) {
         switch self {
         case .rotate(let clockIsRight): object["clock_is_right"] = .bool(clockIsRight)
-        case .ask(.prepare(let algorithms)), .ask(.activateStandbys(let algorithms)):
-            object["algorithms"] = .array(algorithms.map { .string(ByteString($0.rawValue)) })
+        case .ask(.prepare(let purposes)), .ask(.activateStandbys(let purposes)):
+            object["algorithms"] = purposes.map { .array($0.map { .string($0.name) }) }
         case .ask(.activate(let kid)), .ask(.retire(let kid)), .ask(.revoke(let kid)): object["kid"] = .string(kid)
         case .tokens(let kid, let sequence):
             object["kid"] = .string(kid)
@@ -49,13 +49,13 @@ package enum KeyCommand: Hashable, Sendable {
             case .bool(let isRight)?: self = .rotate(clockIsRight: isRight)
             default: throw Refusal(.wrongType, "clock_is_right")
             }
-        case "keys prepare": self = .ask(.prepare(try Self.algorithms(object)))
+        case "keys prepare": self = .ask(.prepare(try Self.purposes(object)))
         case "keys activate":
             let request: KeyRequest
             if let kid = try object.text("kid") {
                 request = .activate(kid)
             } else {
-                request = .activateStandbys(try Self.algorithms(object))
+                request = .activateStandbys(try Self.purposes(object))
             }
             self = .ask(request)
         case "keys retire": self = .ask(.retire(try Self.kid(object)))
@@ -74,14 +74,14 @@ package enum KeyCommand: Hashable, Sendable {
         return kid
     }
 
-    /// All of them where none is named.
-    private static func algorithms(_ object: JSONObject) throws(Refusal) -> [SigningAlgorithm] {
-        guard let value = object["algorithms"] else { return SigningAlgorithm.allCases }
+    /// Nil where none is named.
+    private static func purposes(_ object: JSONObject) throws(Refusal) -> [KeyPurpose]? {
+        guard let value = object["algorithms"] else { return nil }
         guard case .array(let values) = value else { throw Refusal(.wrongType, "algorithms") }
-        let algorithms = values.compactMap(\.stringValue).compactMap { SigningAlgorithm(rawValue: $0.string) }
-        guard algorithms.count == values.count, Set(algorithms).count == values.count, !values.isEmpty else {
+        let purposes = values.compactMap(\.stringValue).compactMap { KeyPurpose($0) }
+        guard purposes.count == values.count, Set(purposes).count == values.count, !values.isEmpty else {
             throw Refusal(.outOfRange, "algorithms")
         }
-        return algorithms
+        return purposes
     }
 }

@@ -105,7 +105,7 @@ package struct KeyDesk: Sendable {
     private func drill(at now: NumericDate) async throws -> JSONObject {
         let begin = elapsed()
         let state = try await keys.rotationState()
-        let results = SigningAlgorithm.allCases.map { Rehearsal($0, state, sealer) }
+        let results = (state.rules?.purposes ?? KeyPurpose.allTokens).map { Rehearsal($0, state, sealer) }
         try await auditLog.append(
             AuditRecord(
                 at: now,
@@ -128,15 +128,15 @@ package struct KeyDesk: Sendable {
     }
 }
 
-/// What one algorithm's standby could do now.
+/// What one purpose's standby could do now.
 private struct Rehearsal {
-    let algorithm: SigningAlgorithm
+    let purpose: KeyPurpose
     let standby: SigningKey?
     let signs: Bool
 
-    init(_ algorithm: SigningAlgorithm, _ state: RotationState, _ sealer: any KeySealer) {
-        self.algorithm = algorithm
-        standby = state.ring.standbys(algorithm).first
+    init(_ purpose: KeyPurpose, _ state: RotationState, _ sealer: any KeySealer) {
+        self.purpose = purpose
+        standby = state.ring.standbys(for: purpose).first
         signs = standby?.signsVerifiably(with: sealer) ?? false
     }
 
@@ -145,7 +145,10 @@ private struct Rehearsal {
     }
 
     func document(_ state: RotationState, at now: NumericDate) -> JSONObject {
-        var object = JSONObject([("algorithm", .string(ByteString(algorithm.rawValue))), ("signs", .bool(signs))])
+        var object = JSONObject([
+            ("algorithm", .string(ByteString(purpose.algorithm.rawValue))), ("signs", .bool(signs)),
+        ])
+        object["purpose"] = RotationReport.name(of: purpose)
         object["kid"] = standby.map { .string($0.kid) }
         object["published_at"] = standby?.publishedAt.map { .string($0.internetDate) }
         if let lead = state.rules?.schedule.publicationLead, let publishedAt = standby?.publishedAt {

@@ -162,7 +162,7 @@ package struct OperatorDesk: Sendable {
         ]
         return JSONObject([
             ("documents", .array(documents.map(Self.document))),
-            ("kids", .array(state.ring.publishedKids.map { .string($0) })),
+            ("kids", .array(state.ring.published.keys.map { .string($0.thumbprint) })),
         ])
     }
 
@@ -218,6 +218,10 @@ package struct OperatorDesk: Sendable {
                 ("state", .string(ByteString(key.state.rawValue))),
                 ("prepared_at", .string(key.preparedAt.internetDate)),
             ])
+            if let certificate = key.certificate {
+                row["purpose"] = .string(key.purpose.name)
+                row["certificate_expires_at"] = .string(certificate.expiresAt.internetDate)
+            }
             row["published_at"] = key.publishedAt.map { .string($0.internetDate) }
             row["activated_at"] = key.activatedAt.map { .string($0.internetDate) }
             row["retiring_at"] = key.retiringAt.map { .string($0.internetDate) }

@@ -43,21 +43,29 @@ enum RotationReport {
     }
 
     private static func document(of transition: KeyTransition) -> JSONObject {
-        JSONObject([
+        var object = JSONObject([
             ("transition", .string(ByteString(transition.verb.rawValue))),
             ("kid", .string(transition.kid)),
-            ("algorithm", .string(ByteString(transition.algorithm.rawValue))),
+            ("algorithm", .string(ByteString(transition.purpose.algorithm.rawValue))),
             ("reason", .string(ByteString(transition.reason.rawValue))),
         ])
+        object["purpose"] = name(of: transition.purpose)
+        return object
     }
 
     static func document(of wait: RotationWait) -> JSONObject {
-        var object = JSONObject([("algorithm", .string(ByteString(wait.algorithm.rawValue)))])
+        var object = JSONObject([("algorithm", .string(ByteString(wait.purpose.algorithm.rawValue)))])
+        object["purpose"] = name(of: wait.purpose)
         object["kid"] = wait.kid.map { .string($0) }
         object["waits_for"] = .string(wait.cause.name)
         if case .notSeen(let place) = wait.cause { object["place"] = .string(place) }
         object["until"] = wait.until.map { .string($0.internetDate) }
         return object
+    }
+
+    /// Nil for tokens: the algorithm tells them apart.
+    static func name(of purpose: KeyPurpose) -> JSONValue? {
+        purpose == .certificates ? .string(purpose.name) : nil
     }
 }
 
@@ -81,7 +89,8 @@ extension Refusal {
         case .noSuchKey(let kid): self.init(.notFound, kid)
         case .wrongState(let kid, let state): self.init(.keyState, kid + " is " + ByteString(state.rawValue))
         case .unusable(let kid): self.init(.keyUnusable, kid)
-        case .noStandby(let algorithm): self.init(.noStandby, ByteString(algorithm.rawValue))
+        case .notHeld(let purpose): self.init(.outOfRange, "algorithms: this store has no keys for " + purpose.name)
+        case .noStandby(let purpose): self.init(.noStandby, purpose.name)
         case .tooYoung(let kid, let until): self.init(.standbyTooYoung, kid + " may sign at " + until.internetDate)
         case .notServed(let kid): self.init(.standbyNotServed, kid)
         case .notSeen(let kid, let place): self.init(.standbyNotSeen, kid + " at " + place)

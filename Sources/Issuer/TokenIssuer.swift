@@ -11,6 +11,7 @@ package final class TokenIssuer: Sendable {
     private let claims: TokenClaims
     private let auditLog: any AuditLog
     private let keys: Mutex<SigningKeys>
+    private let renewal = Mutex<(@Sendable (Int64) async -> Void)?>(nil)
     private let waitingAttempts = AttemptSample<JobID>()
 
     package init(
@@ -30,6 +31,11 @@ package final class TokenIssuer: Sendable {
     /// The keys that sign from now on.
     package func use(_ next: SigningKeys) {
         keys.withLock { $0 = next }
+    }
+
+    /// Who brings newer keys than those of a version of the ring; a token whose key was withdrawn waits for it.
+    package func renewKeys(by renew: @escaping @Sendable (_ version: Int64) async -> Void) {
+        renewal.withLock { $0 = renew }
     }
 
     /// The policy that decides from now on.
@@ -82,7 +88,7 @@ package final class TokenIssuer: Sendable {
         var attempts = 0
         while attempts < Self.maximumAttempts {
             attempts += 1
-            let signed = try sign(prepared)
+            let (signed, version) = try sign(prepared)
             switch try await commit(signed, of: job, at: now) {
             case nil: return signed.map(ReleasedToken.init(recorded:))
             case .repeats(let index, let claims) where prepared.indices.contains(index):
@@ -91,7 +97,7 @@ package final class TokenIssuer: Sendable {
                 if !isRepeated[index] { attempts -= 1 }
                 isRepeated[index] = true
             // The next key signs again.
-            default: await Task.yield()
+            default: await renewKeys(of: version)
             }
         }
         throw .store(.unavailable)
@@ -99,6 +105,12 @@ package final class TokenIssuer: Sendable {
 
     /// A key that stopped signing between signature and commit is a matter of moments: the next one signs again.
     static let maximumAttempts = 5
+
+    /// Comes back when keys that are newer than the ring's `version` sign, where they can be had.
+    func renewKeys(of version: Int64) async {
+        guard let renew = renewal.withLock({ $0 }) else { return await Task.yield() }
+        await renew(version)
+    }
 
     /// The named tokens of a job, not yet signed.
     package func namedTokens(of job: Job, at now: NumericDate) throws(Refusal) -> [PreparedToken] {
@@ -188,10 +200,11 @@ package final class TokenIssuer: Sendable {
         }
     }
 
-    func sign(_ prepared: [PreparedToken]) throws(IssuanceError) -> [SignedToken] {
+    /// The tokens, signed with the keys of the ring's `version`.
+    func sign(_ prepared: [PreparedToken]) throws(IssuanceError) -> (tokens: [SignedToken], version: Int64) {
         let keys = keys.withLock { $0 }
         do {
-            return try prepared.map { try $0.signed(with: keys) }
+            return (try prepared.map { try $0.signed(with: keys) }, keys.ring.version)
         } catch {
             throw .noSigningKey
         }

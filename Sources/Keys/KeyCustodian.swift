@@ -19,7 +19,7 @@ package actor KeyCustodian {
     private var served: Set<ByteString> = []
     private var clockStoredAt: NumericDate?
 
-    /// `standardRules` hold where the store has none yet; `reading` looks at the clocks anew once keys were made, which
+    /// `certifier` is needed where the rules name ``KeyPurpose/certificates``; `standardRules` hold where the store has none yet; `reading` looks at the clocks anew once keys were made, which
     /// takes time, so that a request's answer can say since when they are published.
     package init(
         store: any KeyStore,
@@ -27,12 +27,17 @@ package actor KeyCustodian {
         ledger: any RevocationLedger,
         clock: ClockGuard,
         standardRules: RotationRules,
+        certifier: (any KeyCertifier)? = nil,
         use: (@Sendable (SigningKeys, _ nextChangeAt: NumericDate?) -> Void)? = nil,
         reading: (@Sendable () -> ClockReading)? = nil
     ) {
         self.store = store
         opener = RingOpener(sealer: sealer)
-        rotation = KeyRotation(store: store, sealer: sealer, opener: opener)
+        rotation = KeyRotation(
+            store: store,
+            maker: KeyMaker(sealer: sealer, certifier: certifier),
+            opener: opener
+        )
         self.ledger = ledger
         self.clock = clock
         self.standardRules = standardRules
@@ -57,7 +62,7 @@ package actor KeyCustodian {
         guard trusted else {
             let state = try await store.rotationState()
             try take(state, at: now)
-            return RotationOutcome(state: state, transitions: transitions, waits: Self.clockWaits)
+            return RotationOutcome(state: state, transitions: transitions, waits: clockWaits(state))
         }
         let outcome = try await change(at: reading.wall) { planner, state in
             planner.plan(state, served: servedBefore, at: reading.wall).steps
@@ -95,6 +100,13 @@ package actor KeyCustodian {
             transitions: transitions + noted.transitions,
             waits: noted.waits
         )
+    }
+
+    /// Takes the stored ring into use where it is newer than `version`: somebody else has changed it, or this process
+    /// has and is still on its way.
+    package func refresh(after version: Int64, at reading: ClockReading) async throws {
+        guard usedVersion <= version else { return }
+        try take(try await store.rotationState(), at: clock.bestTime(at: reading))
     }
 
     /// The operator's word that the clock is right as it is.
@@ -163,11 +175,13 @@ package actor KeyCustodian {
         guard !revoked.isEmpty else { return [] }
         return try await change(at: now) { planner, state in
             let returned = state.ring.keys.filter { revoked.contains($0.kid) && $0.state != .revoked }.map(\.kid)
-            return returned.isEmpty ? [] : try planner.revoking(Set(returned), state, because: .ledger)
+            return returned.isEmpty ? [] : try planner.revoking(Set(returned), state, because: .ledger, at: now)
         }.transitions
     }
 
-    private static let clockWaits = SigningAlgorithm.allCases.map { RotationWait($0, nil, .clock) }
+    private func clockWaits(_ state: RotationState) -> [RotationWait] {
+        (state.rules ?? standardRules).purposes.map { RotationWait($0, nil, .clock) }
+    }
 }
 
 extension KeyRequest {
@@ -194,12 +208,12 @@ extension RotationPlanner {
         at now: NumericDate
     ) throws(RotationRefusal) -> [RotationStep] {
         switch request {
-        case .prepare(let algorithms): try preparing(algorithms, state, at: now)
-        case .activateStandbys(let algorithms): try activatingStandbys(algorithms, state, at: now)
+        case .prepare(let purposes): try preparing(purposes, state, at: now)
+        case .activateStandbys(let purposes): try activatingStandbys(purposes, state, at: now)
         case .activate(let kid): try activating(kid, state, at: now)
         case .retire(let kid): try retiring(kid, state, at: now)
-        case .revoke(let kid): try revoking([kid], state)
-        case .revokeAll: try revoking(request.revokedKids(in: state.ring), state)
+        case .revoke(let kid): try revoking([kid], state, at: now)
+        case .revokeAll: try revoking(request.revokedKids(in: state.ring), state, at: now)
         }
     }
 }

@@ -1,10 +1,12 @@
 package import JOSE
 
 /// What an operator asks of the ring.
+///
+/// No purposes are all that the ring has.
 package enum KeyRequest: Hashable, Sendable {
-    case prepare([SigningAlgorithm])
-    /// The standbys of these algorithms sign now.
-    case activateStandbys([SigningAlgorithm])
+    case prepare([KeyPurpose]?)
+    /// The standbys of these purposes sign now.
+    case activateStandbys([KeyPurpose]?)
     case activate(ByteString)
     case retire(ByteString)
     case revoke(ByteString)

@@ -18,16 +18,16 @@ extension KeyRing {
         }
     }
 
-    /// The ring in which `kid` signs; the key of the same algorithm that signed until now retires and loses its
+    /// The ring in which `kid` signs; the key of the same purpose that signed until now retires and loses its
     /// private half.
     package func activating(_ kid: ByteString, at now: NumericDate) throws(KeyRingError) -> KeyRing {
         let next = try changing(kid, from: [.prepared]) { key in
             key.state = .active
             key.activatedAt = now
         }
-        let algorithm = next.key(kid)?.algorithm
+        let purpose = next.key(kid)?.purpose
         let keys = next.keys.map { key in
-            guard key.kid != kid, key.state == .active, key.algorithm == algorithm else { return key }
+            guard key.kid != kid, key.state == .active, key.purpose == purpose else { return key }
             var key = key
             key.state = .retiring
             key.retiringAt = now

@@ -17,26 +17,43 @@ package struct KeyRing: Hashable, Sendable {
         self.keys = keys
     }
 
-    /// The one key that signs with `algorithm`, if there is one.
-    package func active(_ algorithm: SigningAlgorithm) -> SigningKey? {
-        keys.first { $0.state == .active && $0.algorithm == algorithm }
+    /// The one key that signs for `purpose`, if there is one.
+    package func active(for purpose: KeyPurpose) -> SigningKey? {
+        keys.first { $0.state == .active && $0.purpose == purpose }
     }
 
-    /// The published keys that may sign next with `algorithm`, oldest first.
+    /// The one key that signs tokens with `algorithm`, if there is one.
+    package func active(_ algorithm: SigningAlgorithm) -> SigningKey? {
+        active(for: .tokens(algorithm))
+    }
+
+    /// The published keys that may sign next for `purpose`, oldest first.
+    package func standbys(for purpose: KeyPurpose) -> [SigningKey] {
+        keys.filter { $0.state == .prepared && $0.purpose == purpose }
+    }
+
+    /// The published keys that may sign tokens next with `algorithm`, oldest first.
     package func standbys(_ algorithm: SigningAlgorithm) -> [SigningKey] {
-        keys.filter { $0.state == .prepared && $0.algorithm == algorithm }
+        standbys(for: .tokens(algorithm))
     }
 
     package func key(_ kid: ByteString) -> SigningKey? {
         keys.first { $0.kid == kid }
     }
 
-    /// The public halves that verifiers are to find, in the order in which the keys were prepared.
+    /// The public halves by which tokens verify, in the order in which the keys were prepared.
+    ///
+    /// No key that signs certificates: what it signs is no token.
     package var published: JWKSet {
-        JWKSet(keys.filter(\.state.isPublished).map(\.publicKey))
+        JWKSet(keys.filter { $0.state.isPublished && $0.purpose != .certificates }.map(\.publicKey))
     }
 
-    /// The kids that verifiers are to find.
+    /// The certificates by which certificates verify, in the order in which the keys were prepared.
+    package var publishedCertificates: [KeyCertificate] {
+        keys.filter(\.state.isPublished).compactMap(\.certificate)
+    }
+
+    /// The kids that verifiers are to find, whatever they verify.
     package var publishedKids: [ByteString] {
         keys.filter(\.state.isPublished).map(\.kid)
     }

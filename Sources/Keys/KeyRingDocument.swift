@@ -33,9 +33,9 @@ package enum KeyRingDocument {
         return ring
     }
 
-    /// No key twice, and at most one that signs with an algorithm.
+    /// No key twice, and at most one that signs for a purpose.
     private static func isSound(_ ring: KeyRing) -> Bool {
-        let signing = ring.keys.filter { $0.state == .active }.map(\.algorithm)
+        let signing = ring.keys.filter { $0.state == .active }.map(\.purpose)
         return Set(ring.keys.map(\.kid)).count == ring.keys.count && Set(signing).count == signing.count
     }
 
@@ -51,6 +51,11 @@ package enum KeyRingDocument {
         object["retiringAt"] = key.retiringAt.map { .integer($0.secondsSinceEpoch) }
         object["endedAt"] = key.endedAt.map { .integer($0.secondsSinceEpoch) }
         object["sealed"] = key.sealedPrivateKey.map { .string(ByteString(Base64URL.encode($0.bytes))) }
+        if let certificate = key.certificate {
+            object["purpose"] = .string(key.purpose.name)
+            object["certificate"] = .string(ByteString(Base64URL.encode(certificate.der)))
+            object["certificateExpiresAt"] = .integer(certificate.expiresAt.secondsSinceEpoch)
+        }
         return object
     }
 
@@ -62,10 +67,13 @@ package enum KeyRingDocument {
             publicKey.keyID == publicKey.thumbprint, publicKey.algorithm == algorithm.signatureAlgorithm,
             let preparedAt = date(object["preparedAt"])
         else { return nil }
+        let certificate = certificate(object)
+        guard certificate == nil || algorithm == KeyPurpose.certificates.algorithm else { return nil }
         return SigningKey(
             publicKey: publicKey,
-            algorithm: algorithm,
+            purpose: certificate == nil ? .tokens(algorithm) : .certificates,
             sealed: sealed(object["sealed"]),
+            certificate: certificate,
             state: state,
             preparedAt: preparedAt,
             publishedAt: date(object["publishedAt"]),
@@ -73,6 +81,14 @@ package enum KeyRingDocument {
             retiringAt: date(object["retiringAt"]),
             endedAt: date(object["endedAt"])
         )
+    }
+
+    /// A key with a certificate is one that signs certificates; without one it could not.
+    private static func certificate(_ object: JSONObject) -> KeyCertificate? {
+        guard case .string(let text)? = object["certificate"], let der = try? Base64URL.decode(text.bytes),
+            let expiresAt = date(object["certificateExpiresAt"])
+        else { return nil }
+        return KeyCertificate(der: der, expiresAt: expiresAt)
     }
 
     private static func date(_ value: JSONValue?) -> NumericDate? {

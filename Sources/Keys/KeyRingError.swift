@@ -9,8 +9,10 @@ package enum KeyRingError: Error, Hashable, Sendable {
     case contended
     /// The stored document is not one that this version wrote.
     case malformedDocument
-    /// No key signs with this algorithm.
-    case noActiveKey(SigningAlgorithm)
+    /// No key signs for this purpose.
+    case noActiveKey(KeyPurpose)
+    /// A key that signs certificates was asked for where nothing can make its certificate.
+    case noCertifier
     /// The sealed private half does not open, or is not the half of the published key.
     case privateKeyUnusable(ByteString)
 }

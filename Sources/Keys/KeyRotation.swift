@@ -9,14 +9,18 @@ package struct KeyRotation: Sendable {
     private let opener: RingOpener
     private let maker: KeyMaker
 
-    package init(store: any KeyStore, sealer: any KeySealer) {
-        self.init(store: store, sealer: sealer, opener: RingOpener(sealer: sealer))
+    package init(store: any KeyStore, sealer: any KeySealer, certifier: (any KeyCertifier)? = nil) {
+        self.init(
+            store: store,
+            maker: KeyMaker(sealer: sealer, certifier: certifier),
+            opener: RingOpener(sealer: sealer)
+        )
     }
 
-    init(store: any KeyStore, sealer: any KeySealer, opener: RingOpener) {
+    init(store: any KeyStore, maker: KeyMaker, opener: RingOpener) {
         self.store = store
         self.opener = opener
-        maker = KeyMaker(sealer: sealer)
+        self.maker = maker
     }
 
     /// The state after what `decide` says was done, and the transitions that were; none where it says nothing.
@@ -67,16 +71,16 @@ package struct KeyRotation: Sendable {
         noting transitions: inout [KeyTransition]
     ) throws -> KeyRing {
         func note(_ verb: KeyTransition.Verb, _ kid: ByteString) {
-            guard let algorithm = ring.key(kid)?.algorithm else { return }
-            transitions.append(KeyTransition(verb, kid, algorithm, because: step.reason))
+            guard let purpose = ring.key(kid)?.purpose else { return }
+            transitions.append(KeyTransition(verb, kid, purpose, because: step.reason))
         }
         switch step.action {
-        case .prepare(let algorithm), .begin(let algorithm):
-            let key = try maker.makeKey(algorithm, preparedAt: now)
-            transitions.append(KeyTransition(.prepare, key.kid, algorithm, because: step.reason))
+        case .prepare(let purpose), .begin(let purpose):
+            let key = try maker.makeKey(purpose, preparedAt: now)
+            transitions.append(KeyTransition(.prepare, key.kid, purpose, because: step.reason))
             let prepared = try ring.preparing(key)
             guard case .begin = step.action else { return prepared }
-            transitions.append(KeyTransition(.activate, key.kid, algorithm, because: step.reason))
+            transitions.append(KeyTransition(.activate, key.kid, purpose, because: step.reason))
             return try prepared.activating(key.kid, at: now)
         case .publish(let kid):
             note(.publish, kid)

@@ -17,7 +17,7 @@ package struct KeyTransition: Hashable, Sendable {
         case due
         /// An operator said so.
         case asked
-        /// The algorithm had no key that signs.
+        /// The purpose had no key that signs.
         case noActiveKey = "no_active_key"
         /// Another key was revoked.
         case revocation
@@ -25,17 +25,19 @@ package struct KeyTransition: Hashable, Sendable {
         case ledger
         /// The private half of the standby does not open.
         case unusable
+        /// The certificate of the key has expired, or would too soon.
+        case certificateExpired = "certificate_expired"
     }
 
     package let verb: Verb
     package let kid: ByteString
-    package let algorithm: SigningAlgorithm
+    package let purpose: KeyPurpose
     package let reason: Reason
 
-    package init(_ verb: Verb, _ kid: ByteString, _ algorithm: SigningAlgorithm, because reason: Reason) {
+    package init(_ verb: Verb, _ kid: ByteString, _ purpose: KeyPurpose, because reason: Reason) {
         self.verb = verb
         self.kid = kid
-        self.algorithm = algorithm
+        self.purpose = purpose
         self.reason = reason
     }
 }

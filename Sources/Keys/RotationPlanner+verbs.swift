@@ -2,31 +2,33 @@ package import JOSE
 
 /// What operators may ask for, each refused rather than half done.
 extension RotationPlanner {
-    /// A further standby of each of `algorithms`.
+    /// A further standby of each of `purposes`, by default of all.
     package func preparing(
-        _ algorithms: [SigningAlgorithm],
+        _ purposes: [KeyPurpose]?,
         _ state: RotationState,
         at now: NumericDate
     ) throws(RotationRefusal) -> [RotationStep] {
+        let purposes = try held(purposes)
         try refuseClockBehind(state, at: now)
-        guard state.ring.publishedKids.count + algorithms.count <= rules.schedule.maximumPublished else {
+        guard state.ring.publishedKids.count + purposes.count <= rules.schedule.maximumPublished else {
             throw .tooManyPublished(rules.schedule.maximumPublished)
         }
-        return algorithms.map { RotationStep(.prepare($0), because: .asked) }
+        return purposes.map { RotationStep(.prepare($0), because: .asked) }
     }
 
-    /// The oldest standby of each of `algorithms` signs now, if verifiers can know it.
+    /// The oldest standby of each of `purposes`, by default of all, signs now, if verifiers can know it.
     package func activatingStandbys(
-        _ algorithms: [SigningAlgorithm],
+        _ purposes: [KeyPurpose]?,
         _ state: RotationState,
         at now: NumericDate
     ) throws(RotationRefusal) -> [RotationStep] {
+        let state = judging(state, at: now)
         var steps: [RotationStep] = []
-        for algorithm in algorithms {
-            let standbys = state.usableStandbys(algorithm)
-            guard let standby = standbys.first else { throw .noStandby(algorithm) }
+        for purpose in try held(purposes) {
+            let standbys = state.usableStandbys(for: purpose)
+            guard let standby = standbys.first else { throw .noStandby(purpose) }
             try refuseUnready(standby, state, after: steps, at: now)
-            steps += replacement(algorithm, standbys, because: .asked)
+            steps += replacement(purpose, standbys, because: .asked)
         }
         return steps
     }
@@ -37,13 +39,14 @@ extension RotationPlanner {
         _ state: RotationState,
         at now: NumericDate
     ) throws(RotationRefusal) -> [RotationStep] {
+        let state = judging(state, at: now)
         guard let key = state.ring.key(kid) else { throw .noSuchKey(kid) }
         guard key.state == .prepared else { throw .wrongState(kid, key.state) }
         guard !state.unusable.contains(kid) else { throw .unusable(kid) }
         try refuseUnready(key, state, after: [], at: now)
-        let others = state.usableStandbys(key.algorithm).filter { $0.kid != kid }
+        let others = state.usableStandbys(for: key.purpose).filter { $0.kid != kid }
         let activation = RotationStep(.activate(kid), because: .asked)
-        return others.isEmpty ? [activation, RotationStep(.prepare(key.algorithm), because: .asked)] : [activation]
+        return others.isEmpty ? [activation, RotationStep(.prepare(key.purpose), because: .asked)] : [activation]
     }
 
     /// `kid` leaves the JWK Set, if no token can need it.
@@ -57,8 +60,8 @@ extension RotationPlanner {
         let retirement = RotationStep(.retire(kid), because: .asked)
         switch key.state {
         case .prepared:
-            let others = state.usableStandbys(key.algorithm).filter { $0.kid != kid }
-            return others.isEmpty ? [retirement, RotationStep(.prepare(key.algorithm), because: .asked)] : [retirement]
+            let others = state.usableStandbys(for: key.purpose).filter { $0.kid != kid }
+            return others.isEmpty ? [retirement, RotationStep(.prepare(key.purpose), because: .asked)] : [retirement]
         case .retiring:
             let dueAt = withdrawalDueAt(key, state)
             guard dueAt <= now else { throw .stillNeeded(kid, until: dueAt) }
@@ -76,19 +79,27 @@ extension RotationPlanner {
     package func revoking(
         _ kids: Set<ByteString>,
         _ state: RotationState,
-        because reason: KeyTransition.Reason = .asked
+        because reason: KeyTransition.Reason = .asked,
+        at now: NumericDate
     ) throws(RotationRefusal) -> [RotationStep] {
+        let state = judging(state, at: now)
         for kid in kids where state.ring.key(kid) == nil { throw .noSuchKey(kid) }
         var steps = state.ring.keys.filter { kids.contains($0.kid) && $0.state != .revoked }
             .map { RotationStep(.revoke($0.kid), because: reason) }
-        for algorithm in SigningAlgorithm.allCases {
-            let staying = state.usableStandbys(algorithm).filter { !kids.contains($0.kid) }
-            if let active = state.ring.active(algorithm), kids.contains(active.kid) {
-                let next: RotationStep.Action = staying.first.map { .activate($0.kid) } ?? .begin(algorithm)
+        for purpose in rules.purposes {
+            let staying = state.usableStandbys(for: purpose).filter { !kids.contains($0.kid) }
+            if let active = state.ring.active(for: purpose), kids.contains(active.kid) {
+                let next: RotationStep.Action = staying.first.map { .activate($0.kid) } ?? .begin(purpose)
                 steps.append(RotationStep(next, because: .revocation))
             }
         }
         return steps
+    }
+
+    private func held(_ purposes: [KeyPurpose]?) throws(RotationRefusal) -> [KeyPurpose] {
+        guard let purposes else { return rules.purposes }
+        for purpose in purposes where !rules.purposes.contains(purpose) { throw .notHeld(purpose) }
+        return purposes
     }
 
     private func refuseUnready(

@@ -3,7 +3,7 @@ package import JOSE
 /// Decides what is to happen to the keys of a ring: state and time in, steps out.
 ///
 /// No key signs before verifiers can know it, none is withdrawn while a token that it signed may live, and every
-/// algorithm always has a published standby.
+/// purpose always has a published standby.
 package struct RotationPlanner: Sendable {
     let rules: RotationRules
 
@@ -16,24 +16,28 @@ package struct RotationPlanner: Sendable {
     /// Where the clock lies behind the ring's own instants, nothing is.
     package func plan(_ state: RotationState, served: Set<ByteString>, at now: NumericDate) -> RotationPlan {
         guard !isBehind(state.ring, now) else {
-            return RotationPlan(waits: SigningAlgorithm.allCases.map { RotationWait($0, nil, .clock) })
+            return RotationPlan(waits: rules.purposes.map { RotationWait($0, nil, .clock) })
         }
+        let unopened = state.unusable
+        let state = judging(state, at: now)
         var plan = RotationPlan()
-        for algorithm in SigningAlgorithm.allCases {
-            planSigning(algorithm, state, room: room(in: state, after: plan.steps), at: now, into: &plan)
+        for purpose in rules.purposes {
+            planSigning(purpose, state, room: room(in: state, after: plan.steps), at: now, into: &plan)
         }
         for key in state.ring.keys where isToBeMarked(key, served) && !state.unusable.contains(key.kid) {
             plan.steps.append(RotationStep(.publish(key.kid), because: .due))
         }
         for kid in state.unusable {
-            plan.steps.append(RotationStep(.retire(kid), because: .unusable))
+            plan.steps.append(
+                RotationStep(.retire(kid), because: unopened.contains(kid) ? .unusable : .certificateExpired)
+            )
         }
         for key in state.ring.keys where key.state == .retiring {
             let dueAt = withdrawalDueAt(key, state)
             if dueAt <= now {
                 plan.steps.append(RotationStep(.retire(key.kid), because: .due))
             } else {
-                plan.waits.append(RotationWait(key.algorithm, key.kid, .gracePeriod, until: dueAt))
+                plan.waits.append(RotationWait(key.purpose, key.kid, .gracePeriod, until: dueAt))
             }
         }
         return plan
@@ -51,33 +55,59 @@ package struct RotationPlanner: Sendable {
     }
 
     private func planSigning(
-        _ algorithm: SigningAlgorithm,
+        _ purpose: KeyPurpose,
         _ state: RotationState,
         room: Int,
         at now: NumericDate,
         into plan: inout RotationPlan
     ) {
-        let standbys = state.usableStandbys(algorithm)
-        guard let active = state.ring.active(algorithm) else {
-            plan.steps += replacement(algorithm, standbys, because: .noActiveKey)
+        let standbys = state.usableStandbys(for: purpose)
+        guard let active = state.ring.active(for: purpose) else {
+            plan.steps += replacement(purpose, standbys, because: .noActiveKey)
+            return
+        }
+        guard !active.hasExpired(at: now) else {
+            plan.steps += replacement(purpose, standbys, because: .certificateExpired)
             return
         }
         guard let standby = standbys.first else {
             if room > 0 {
-                plan.steps.append(RotationStep(.prepare(algorithm), because: .due))
+                plan.steps.append(RotationStep(.prepare(purpose), because: .due))
             } else {
-                plan.waits.append(RotationWait(algorithm, nil, .tooManyPublished))
+                plan.waits.append(RotationWait(purpose, nil, .tooManyPublished))
             }
             return
         }
-        let dueAt = (active.activatedAt ?? active.preparedAt).advanced(by: rules.schedule.rotationInterval)
+        let dueAt = rotationDueAt(active)
         if let obstacle = obstacle(to: standby, state, room: room, at: now) {
-            plan.waits.append(now < dueAt ? wait(algorithm, standby.kid, .rotationInterval, dueAt) : obstacle)
+            plan.waits.append(now < dueAt ? wait(purpose, standby.kid, .rotationInterval, dueAt) : obstacle)
         } else if now < dueAt {
-            plan.waits.append(wait(algorithm, standby.kid, .rotationInterval, dueAt))
+            plan.waits.append(wait(purpose, standby.kid, .rotationInterval, dueAt))
         } else {
-            plan.steps += replacement(algorithm, standbys, because: .due)
+            plan.steps += replacement(purpose, standbys, because: .due)
         }
+    }
+
+    /// When another key is to sign: by the schedule, and early enough that all that the key signs lives as long as it
+    /// might.
+    private func rotationDueAt(_ active: SigningKey) -> NumericDate {
+        let dueAt = (active.activatedAt ?? active.preparedAt).advanced(by: rules.schedule.rotationInterval)
+        guard let expiresAt = active.certificate?.expiresAt else { return dueAt }
+        return min(dueAt, expiresAt.advanced(by: .zero - rules.schedule.gracePeriod))
+    }
+
+    /// The state in which standbys whose certificate does not outlive a grace period can't sign either.
+    func judging(_ state: RotationState, at now: NumericDate) -> RotationState {
+        let least = now.advanced(by: rules.schedule.gracePeriod)
+        let expiring = state.ring.keys.filter { $0.state == .prepared && $0.hasExpired(at: least) }.map(\.kid)
+        var state = state
+        state.unusable.formUnion(expiring)
+        return state
+    }
+
+    /// Where verifiers must have seen the key: the places hold the JWK Set, in which no certificate's key is.
+    private func places(of key: SigningKey) -> [ByteString] {
+        key.purpose == .certificates ? [] : rules.places
     }
 
     /// How many more keys may be published once `steps` were done.
@@ -100,31 +130,31 @@ package struct RotationPlanner: Sendable {
     ) -> RotationWait? {
         let lead = rules.schedule.publicationLead
         guard let publishedAt = standby.publishedAt else {
-            return RotationWait(standby.algorithm, standby.kid, .notServed)
+            return RotationWait(standby.purpose, standby.kid, .notServed)
         }
         var mayAt = publishedAt.advanced(by: lead)
-        for place in rules.places {
+        for place in places(of: standby) {
             guard let seenAt = state.sightings[place]?[standby.kid] else {
-                return RotationWait(standby.algorithm, standby.kid, .notSeen(place: place))
+                return RotationWait(standby.purpose, standby.kid, .notSeen(place: place))
             }
             mayAt = max(mayAt, seenAt.advanced(by: lead))
         }
-        if now < mayAt { return wait(standby.algorithm, standby.kid, .publicationLead, mayAt) }
-        guard room > 0 || state.usableStandbys(standby.algorithm).count > 1
-        else { return RotationWait(standby.algorithm, standby.kid, .tooManyPublished) }
+        if now < mayAt { return wait(standby.purpose, standby.kid, .publicationLead, mayAt) }
+        guard room > 0 || state.usableStandbys(for: standby.purpose).count > 1
+        else { return RotationWait(standby.purpose, standby.kid, .tooManyPublished) }
         return nil
     }
 
     /// The steps after which another key signs and a standby is published: the oldest standby, or a new key where
     /// there is none.
     func replacement(
-        _ algorithm: SigningAlgorithm,
+        _ purpose: KeyPurpose,
         _ standbys: [SigningKey],
         because reason: KeyTransition.Reason
     ) -> [RotationStep] {
-        let next: RotationStep.Action = standbys.first.map { .activate($0.kid) } ?? .begin(algorithm)
+        let next: RotationStep.Action = standbys.first.map { .activate($0.kid) } ?? .begin(purpose)
         let steps = [RotationStep(next, because: reason)]
-        return standbys.count > 1 ? steps : steps + [RotationStep(.prepare(algorithm), because: reason)]
+        return standbys.count > 1 ? steps : steps + [RotationStep(.prepare(purpose), because: reason)]
     }
 
     /// When a retiring key may leave the JWK Set: by the schedule, and by the tokens that it really signed.
@@ -135,11 +165,11 @@ package struct RotationPlanner: Sendable {
     }
 
     private func wait(
-        _ algorithm: SigningAlgorithm,
+        _ purpose: KeyPurpose,
         _ kid: ByteString,
         _ cause: RotationWait.Cause,
         _ until: NumericDate
     ) -> RotationWait {
-        RotationWait(algorithm, kid, cause, until: until)
+        RotationWait(purpose, kid, cause, until: until)
     }
 }

@@ -4,7 +4,9 @@ package import JOSE
 package enum RotationRefusal: Error, Hashable, Sendable {
     case noSuchKey(ByteString)
     case wrongState(ByteString, KeyState)
-    case noStandby(SigningAlgorithm)
+    /// The ring holds no keys of this purpose, and never will.
+    case notHeld(KeyPurpose)
+    case noStandby(KeyPurpose)
     /// The private half does not open.
     case unusable(ByteString)
     /// Published for less than the publication lead: caches may not hold it.

@@ -11,7 +11,7 @@ package enum RotationRulesDocument {
 
     package static func write(_ rules: RotationRules) -> [UInt8] {
         let schedule = rules.schedule
-        return JSONObject([
+        var object = JSONObject([
             ("rotationInterval", .integer(schedule.rotationInterval.components.seconds)),
             ("publicationLead", .integer(schedule.publicationLead.components.seconds)),
             ("gracePeriod", .integer(schedule.gracePeriod.components.seconds)),
@@ -20,21 +20,27 @@ package enum RotationRulesDocument {
             ("jwksMaxAge", .integer(schedule.jwksMaxAge.components.seconds)),
             ("maximumPublished", .integer(Int64(schedule.maximumPublished))),
             ("places", .array(rules.places.map { .string($0) })),
-        ]).serialized
+        ])
+        // Left out where it says what it always was: older versions read it, and it stays the same bytes.
+        if rules.purposes != KeyPurpose.allTokens {
+            object["purposes"] = .array(rules.purposes.map { .string($0.name) })
+        }
+        return object.serialized
     }
 
     /// - Throws: ``KeyRingError/malformedDocument`` for anything that ``write(_:)`` did not make.
     package static func read(_ bytes: [UInt8]) throws(KeyRingError) -> RotationRules {
         guard case .object(let object)? = try? JSONReader.read(bytes, limits: limits),
-            case .array(let places)? = object["places"], let schedule = schedule(object)
+            case .array(let places)? = object["places"], let purposes = purposes(object["purposes"]),
+            let schedule = schedule(object, purposes)
         else { throw .malformedDocument }
-        let rules = RotationRules(schedule: schedule, places: places.compactMap(\.stringValue))
+        let rules = RotationRules(schedule: schedule, places: places.compactMap(\.stringValue), purposes: purposes)
         guard write(rules) == bytes else { throw .malformedDocument }
         return rules
     }
 
     /// The bound on token lifetimes was checked by the issuer that wrote the rules, which knew them.
-    private static func schedule(_ object: JSONObject) -> RotationSchedule? {
+    private static func schedule(_ object: JSONObject, _ purposes: [KeyPurpose]) -> RotationSchedule? {
         guard let rotationInterval = duration(object["rotationInterval"]),
             let publicationLead = duration(object["publicationLead"]),
             let gracePeriod = duration(object["gracePeriod"]),
@@ -50,8 +56,15 @@ package enum RotationRulesDocument {
             clockSkew: clockSkew,
             jwksMaxAge: jwksMaxAge,
             maximumPublished: Int(clamping: maximumPublished),
-            maximumTokenLifetime: .zero
+            maximumTokenLifetime: .zero,
+            purposes: purposes
         )
+    }
+
+    private static func purposes(_ value: JSONValue?) -> [KeyPurpose]? {
+        guard let value else { return KeyPurpose.allTokens }
+        guard case .array(let names) = value else { return nil }
+        return names.compactMap(\.stringValue).compactMap { KeyPurpose($0) }
     }
 
     /// Ten years: sums of such times can be counted.

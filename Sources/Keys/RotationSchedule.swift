@@ -16,11 +16,11 @@ package struct RotationSchedule: Hashable, Sendable {
     package let clockSkew: Duration
     /// For how long, at most, verifiers may keep the JWK Set.
     package let jwksMaxAge: Duration
-    /// The most keys in the JWK Set: some relying parties read no more than ten.
+    /// The most published keys: some relying parties read no more than ten of a JWK Set.
     package let maximumPublished: Int
 
     /// - Throws: ``RotationScheduleError``, the first inequality that does not hold for tokens of at most
-    ///   `maximumTokenLifetime`.
+    ///   `maximumTokenLifetime`, or for keys of these `purposes`.
     package init(
         rotationInterval: Duration = .seconds(30 * 86_400),
         publicationLead: Duration = .seconds(86_400),
@@ -29,7 +29,8 @@ package struct RotationSchedule: Hashable, Sendable {
         clockSkew: Duration = .seconds(300),
         jwksMaxAge: Duration = .seconds(300),
         maximumPublished: Int = 10,
-        maximumTokenLifetime: Duration
+        maximumTokenLifetime: Duration,
+        purposes: [KeyPurpose] = KeyPurpose.allTokens
     ) throws(RotationScheduleError) {
         self.rotationInterval = rotationInterval
         self.publicationLead = publicationLead
@@ -43,6 +44,7 @@ package struct RotationSchedule: Hashable, Sendable {
         let leastGrace = refreshInterval + maximumTokenLifetime + clockSkew
         guard gracePeriod >= leastGrace else { throw .gracePeriodTooShort(least: leastGrace) }
         guard rotationInterval > publicationLead else { throw .rotationIntervalTooShort(above: publicationLead) }
+        let keysAtOnce = keysAtOnce(of: purposes)
         guard keysAtOnce <= maximumPublished else { throw .tooManyPublished(needed: keysAtOnce) }
     }
 
@@ -52,11 +54,11 @@ package struct RotationSchedule: Hashable, Sendable {
         .seconds(max(1, min(jwksMaxAge.components.seconds, publicationLead.components.seconds / 2)))
     }
 
-    /// The most keys that this schedule publishes at once: of each algorithm the active one, its standby, and those
+    /// The most keys that this schedule publishes at once: of each purpose the active one, its standby, and those
     /// that retire.
-    package var keysAtOnce: Int {
+    package func keysAtOnce(of purposes: [KeyPurpose]) -> Int {
         let interval = max(1, rotationInterval.components.seconds)
         let retiring = (gracePeriod.components.seconds + interval - 1) / interval
-        return SigningAlgorithm.allCases.count * (2 + Int(retiring))
+        return purposes.count * (2 + Int(retiring))
     }
 }

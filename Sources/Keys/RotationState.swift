@@ -9,7 +9,7 @@ package struct RotationState: Hashable, Sendable {
     package var tokensExpireBy: [ByteString: NumericDate]
     /// For each publication place, since when each key was seen there.
     package var sightings: [ByteString: [ByteString: NumericDate]]
-    /// Standbys whose private half does not open: they can never sign.
+    /// Standbys whose private half does not open, or whose certificate expires too soon: they can never sign.
     package var unusable: Set<ByteString> = []
 
     package init(
@@ -24,8 +24,8 @@ package struct RotationState: Hashable, Sendable {
         self.sightings = sightings
     }
 
-    /// The standbys that can sign next with `algorithm`, oldest first.
-    package func usableStandbys(_ algorithm: SigningAlgorithm) -> [SigningKey] {
-        ring.standbys(algorithm).filter { !unusable.contains($0.kid) }
+    /// The standbys that can sign next for `purpose`, oldest first.
+    package func usableStandbys(for purpose: KeyPurpose) -> [SigningKey] {
+        ring.standbys(for: purpose).filter { !unusable.contains($0.kid) }
     }
 }

@@ -4,9 +4,9 @@ package import JOSE
 package struct RotationStep: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         /// A new key, published and not yet signing.
-        case prepare(SigningAlgorithm)
+        case prepare(KeyPurpose)
         /// A new key that signs at once: where nothing else can.
-        case begin(SigningAlgorithm)
+        case begin(KeyPurpose)
         case publish(ByteString)
         case activate(ByteString)
         case retire(ByteString)

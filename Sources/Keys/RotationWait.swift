@@ -19,14 +19,14 @@ package struct RotationWait: Hashable, Sendable {
         case clock
     }
 
-    package let algorithm: SigningAlgorithm
+    package let purpose: KeyPurpose
     package let kid: ByteString?
     package let cause: Cause
     /// When it can happen, where that is known.
     package let until: NumericDate?
 
-    package init(_ algorithm: SigningAlgorithm, _ kid: ByteString?, _ cause: Cause, until: NumericDate? = nil) {
-        self.algorithm = algorithm
+    package init(_ purpose: KeyPurpose, _ kid: ByteString?, _ cause: Cause, until: NumericDate? = nil) {
+        self.purpose = purpose
         self.kid = kid
         self.cause = cause
         self.until = until

@@ -6,7 +6,9 @@ package import JOSE
 package struct SigningKey: Hashable, Sendable {
     /// The `kid`: RFC 7638 thumbprint of the public half, so it is derived and never used twice.
     package let kid: ByteString
-    package let algorithm: SigningAlgorithm
+    package let purpose: KeyPurpose
+    /// Of a key that signs certificates, and of no other.
+    package let certificate: KeyCertificate?
     package let publicKey: JWK
     /// The sealed private half; nil once the key can never sign again.
     package internal(set) var sealedPrivateKey: SealedSecret?
@@ -19,9 +21,16 @@ package struct SigningKey: Hashable, Sendable {
     package internal(set) var endedAt: NumericDate?
 
     /// A new key, not yet served and not yet signing.
-    package init(publicKey: JWK, algorithm: SigningAlgorithm, sealed: SealedSecret, preparedAt: NumericDate) {
+    package init(
+        publicKey: JWK,
+        purpose: KeyPurpose,
+        sealed: SealedSecret,
+        certificate: KeyCertificate? = nil,
+        preparedAt: NumericDate
+    ) {
         self.kid = publicKey.thumbprint
-        self.algorithm = algorithm
+        self.purpose = purpose
+        self.certificate = certificate
         self.publicKey = publicKey
         self.sealedPrivateKey = sealed
         self.state = .prepared
@@ -30,8 +39,9 @@ package struct SigningKey: Hashable, Sendable {
 
     init(
         publicKey: JWK,
-        algorithm: SigningAlgorithm,
+        purpose: KeyPurpose,
         sealed: SealedSecret?,
+        certificate: KeyCertificate?,
         state: KeyState,
         preparedAt: NumericDate,
         publishedAt: NumericDate?,
@@ -40,7 +50,8 @@ package struct SigningKey: Hashable, Sendable {
         endedAt: NumericDate?
     ) {
         self.kid = publicKey.thumbprint
-        self.algorithm = algorithm
+        self.purpose = purpose
+        self.certificate = certificate
         self.publicKey = publicKey
         self.sealedPrivateKey = sealed
         self.state = state
@@ -49,6 +60,16 @@ package struct SigningKey: Hashable, Sendable {
         self.activatedAt = activatedAt
         self.retiringAt = retiringAt
         self.endedAt = endedAt
+    }
+
+    /// What the key signs with.
+    package var algorithm: SigningAlgorithm {
+        purpose.algorithm
+    }
+
+    /// Whether the certificate of a key that has one is good no more at `instant`.
+    func hasExpired(at instant: NumericDate) -> Bool {
+        certificate.map { $0.expiresAt <= instant } ?? false
     }
 
     /// The latest instant that the key's record names.

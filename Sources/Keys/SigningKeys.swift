@@ -5,12 +5,12 @@ package import JOSE
 /// It can only be made from a ring whose active keys all open and match their published halves.
 package struct SigningKeys: Sendable {
     package let ring: KeyRing
-    private let privateKeys: [SigningAlgorithm: PrivateSigningKey]
+    private let privateKeys: [KeyPurpose: PrivateSigningKey]
 
     package init(opening ring: KeyRing, with sealer: any KeySealer) throws(KeyRingError) {
-        var opened: [SigningAlgorithm: PrivateSigningKey] = [:]
+        var opened: [KeyPurpose: PrivateSigningKey] = [:]
         for key in ring.keys where key.state == .active {
-            opened[key.algorithm] = try key.opened(with: sealer)
+            opened[key.purpose] = try key.opened(with: sealer)
         }
         self.ring = ring
         self.privateKeys = opened
@@ -19,8 +19,13 @@ package struct SigningKeys: Sendable {
     /// The `kid` and the private half that sign with `algorithm` now.
     package func signer(_ algorithm: SigningAlgorithm) throws(KeyRingError) -> (kid: ByteString, key: PrivateSigningKey)
     {
-        guard let active = ring.active(algorithm), let key = privateKeys[algorithm] else {
-            throw .noActiveKey(algorithm)
+        try signer(for: .tokens(algorithm))
+    }
+
+    /// The `kid` and the private half that sign for `purpose` now.
+    package func signer(for purpose: KeyPurpose) throws(KeyRingError) -> (kid: ByteString, key: PrivateSigningKey) {
+        guard let active = ring.active(for: purpose), let key = privateKeys[purpose] else {
+            throw .noActiveKey(purpose)
         }
         return (active.kid, key)
     }

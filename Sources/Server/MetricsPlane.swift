@@ -4,14 +4,13 @@ import NIOHTTP1
 
 /// Liveness, readiness and metrics, read-only, on a listener of their own.
 package struct MetricsPlane: Plane {
-    private let metrics: ServerMetrics
     private let readiness: Readiness
-    private let gauges: @Sendable () -> ServerMetrics.Gauges
+    private let exposition: @Sendable (_ isReady: Bool) -> String
 
-    package init(metrics: ServerMetrics, readiness: Readiness, gauges: @escaping @Sendable () -> ServerMetrics.Gauges) {
-        self.metrics = metrics
+    /// `exposition` renders the metrics (``MetricsText``).
+    package init(readiness: Readiness, exposition: @escaping @Sendable (_ isReady: Bool) -> String) {
         self.readiness = readiness
-        self.gauges = gauges
+        self.exposition = exposition
     }
 
     package func answer(_ request: PlaneRequest) async -> PlaneResponse {
@@ -26,12 +25,7 @@ package struct MetricsPlane: Plane {
         case "/readyz":
             return readiness.isReady ? text("ready\n") : text("not ready\n", status: .serviceUnavailable)
         default:
-            var gauges = gauges()
-            gauges.isReady = readiness.isReady
-            return text(
-                metrics.exposition(gauges),
-                type: "text/plain; version=0.0.4; charset=utf-8"
-            )
+            return text(exposition(readiness.isReady), type: "text/plain; version=0.0.4; charset=utf-8")
         }
     }
 

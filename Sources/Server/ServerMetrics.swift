@@ -44,7 +44,7 @@ package final class ServerMetrics: Sendable {
     }
 
     /// Prometheus' text format, version 0.0.4.
-    func exposition(_ gauges: Gauges) -> String {
+    package func exposition(_ gauges: Gauges) -> String {
         let counts = counts.withLock { $0 }
         var text = MetricsText()
         text.add("jobsworth_tokens_total", "counter", "Tokens released, by algorithm.") {
@@ -82,16 +82,5 @@ package final class ServerMetrics: Sendable {
                 .map { ("reason=\"\($0.rawValue)\"", counts.refusals[$0] ?? 0) }
         }
         return text.lines
-    }
-}
-
-private struct MetricsText {
-    private(set) var lines = ""
-
-    mutating func add(_ name: String, _ type: String, _ help: String, _ samples: () -> [(labels: String, value: Int)]) {
-        lines += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
-        for sample in samples() {
-            lines += sample.labels.isEmpty ? "\(name) \(sample.value)\n" : "\(name){\(sample.labels)} \(sample.value)\n"
-        }
     }
 }

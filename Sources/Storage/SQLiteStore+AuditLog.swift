@@ -34,6 +34,17 @@ extension SQLiteStore: AuditLog {
         }
     }
 
+    package func commit(svids permits: [AuditRecord]) async throws(StoreError) -> RefusalReason? {
+        try await writer.write { [self] database in
+            let reason = try withdrawnKey(permits, in: database)
+            for permit in permits {
+                let sequence = try Self.append(reason.map(permit.denied) ?? permit, in: database)
+                if reason == nil { try Self.noteUse(permit, sequence, in: database) }
+            }
+            return reason
+        }
+    }
+
     package func append(_ record: AuditRecord) async throws(StoreError) {
         _ = try await writer.write { try Self.append(record, in: $0) }
     }

@@ -34,7 +34,8 @@ extension SQLiteStore: KeyUseLog {
             sql: """
                 SELECT sequence, document, digest FROM audit WHERE sequence > ? AND sequence <= ?
                     AND json_extract(CAST(document AS TEXT), '$.kid') = ?
-                    AND json_extract(CAST(document AS TEXT), '$.jti') IS NOT NULL
+                    AND (json_extract(CAST(document AS TEXT), '$.jti') IS NOT NULL
+                        OR json_extract(CAST(document AS TEXT), '$.serial') IS NOT NULL)
                 ORDER BY sequence
                 """,
             arguments: [begin, end, kid.string]

@@ -106,7 +106,7 @@ package struct StoreRestoration: Sendable {
         guard ring.version > 0 else { return 0 }
         try SQLiteStore.store(KeyRingDocument.write(ring), of: ring, at: now, in: database)
         for key in returned {
-            let transition = KeyTransition(.revoke, key.kid, key.algorithm, because: .ledger)
+            let transition = KeyTransition(.revoke, key.kid, key.purpose, because: .ledger)
             try SQLiteStore.append(transition.record(at: now), in: database)
         }
         return returned.count

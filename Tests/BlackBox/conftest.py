@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import agents as agents_module
 import harness
 
 
@@ -119,3 +120,43 @@ def processes():
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+class Agents:
+    """Makes agents and issuers of evidence, and ends them all."""
+
+    def __init__(self):
+        self._agents: list[agents_module.Agent] = []
+        self._issuers: list[agents_module.EvidenceIssuer] = []
+
+    def evidence_issuer(self, path: str = "") -> agents_module.EvidenceIssuer:
+        issuer = agents_module.EvidenceIssuer(path)
+        self._issuers.append(issuer)
+        return issuer
+
+    def make(self, **options) -> agents_module.Agent:
+        agent = agents_module.Agent(harness.new_directory(), **options)
+        self._agents.append(agent)
+        return agent
+
+    def start(self, **options) -> agents_module.Agent:
+        return self.make(**options).start()
+
+    def end_all(self) -> None:
+        for agent in self._agents:
+            agent.kill()
+            shutil.rmtree(agent.directory, ignore_errors=True)
+        for issuer in self._issuers:
+            issuer.stop()
+
+
+def _agents():
+    made = Agents()
+    try:
+        yield made
+    finally:
+        made.end_all()
+
+
+agents = pytest.fixture(_agents)
+module_agents = pytest.fixture(_agents, scope="module")

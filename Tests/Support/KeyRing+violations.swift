@@ -8,9 +8,9 @@ extension KeyRing {
     package var violations: [String] {
         var found: [String] = []
         if Set(keys.map(\.kid)).count < keys.count { found.append("a key is there twice") }
-        for algorithm in SigningAlgorithm.allCases {
-            let active = keys.count { $0.state == .active && $0.algorithm == algorithm }
-            if active > 1 { found.append("\(active) keys sign with \(algorithm.rawValue)") }
+        for purpose in KeyPurpose.allTokens + [.certificates] {
+            let active = keys.count { $0.state == .active && $0.purpose == purpose }
+            if active > 1 { found.append("\(active) keys sign for \(purpose.name)") }
         }
         return found + keys.flatMap(\.violations)
     }
@@ -25,6 +25,7 @@ extension SigningKey {
         if state == .prepared && activatedAt != nil { found.append("\(name) signed") }
         if (state == .active || state == .retiring) && activatedAt == nil { found.append("\(name) never signed") }
         if state == .retiring && retiringAt == nil { found.append("\(name): no retiringAt") }
+        if (certificate != nil) != (purpose == .certificates) { found.append("\(name): wrong certificate") }
         if (endedAt == nil) != state.isPublished { found.append("\(name): endedAt") }
         return found
     }

@@ -64,6 +64,20 @@ final class ChildProcess: Sendable {
         stop?()
     }
 
+    /// Sends a signal to the command alone, where it runs: what it started may not know of it, and would end.
+    func notify(_ signal: Int32) {
+        state.withLock { state in
+            if case .running(let pid) = state { _ = kill(pid, signal) }
+        }
+    }
+
+    /// Whether the command has been started, and has not ended.
+    var isRunning: Bool {
+        state.withLock { state in
+            if case .running = state { true } else { false }
+        }
+    }
+
     private func forward(_ signal: Int32, to pid: pid_t) {
         if leadsGroup {
             kill(-pid, signal)

@@ -1,7 +1,7 @@
 import Issuer
 import JOSE
 
-/// Reads, page by page, the audit records of tokens that keys signed.
+/// Reads, page by page, the audit records of tokens and SVIDs that keys signed.
 struct KeyUseReader {
     let connection: OperatorConnection
 
@@ -22,7 +22,9 @@ struct KeyUseReader {
             guard case .string(let text) = record,
                 case .object(let record)? = try? JSONReader.read(text.bytes, limits: HTTPFetcher.limits)
             else { throw CommandFailure.failed("the audit log cannot be read") }
-            let shown: Set<ByteString> = ["jti", "job", "audience", "exp", "kid", "runner", "repository", "subject"]
+            let shown: Set<ByteString> = [
+                "jti", "job", "audience", "exp", "kid", "runner", "repository", "subject", "svid", "serial", "evidence",
+            ]
             return JSONObject(record.members.filter { shown.contains($0.name) }.map { ($0.name, $0.value) })
         }
     }

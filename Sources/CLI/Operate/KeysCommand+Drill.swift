@@ -27,7 +27,7 @@ extension KeysCommand {
             for standby in answer.rows("standbys") {
                 let known = standby["known_to_verifiers"] == .bool(true)
                 StandardStreams.print(
-                    "\(standby.shown("algorithm"))  \(standby.shown("kid"))  \(standby["signs"] == .bool(true) ? "signs" : "cannot sign")\(known ? "" : ", but verifiers may not know it yet")"
+                    "\(RotationAnswer.purpose(standby))  \(standby.shown("kid"))  \(standby["signs"] == .bool(true) ? "signs" : "cannot sign")\(known ? "" : ", but verifiers may not know it yet")"
                 )
             }
             StandardStreams.print("a revocation would take \(answer.shown("milliseconds")) ms")

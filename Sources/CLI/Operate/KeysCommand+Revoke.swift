@@ -54,9 +54,7 @@ extension KeysCommand {
                 StandardStreams.print("\(place.shown("place")) still publishes it: run jobsworth publish")
             }
             try await KeyUseReader(connection: connection).forEach(signedBy: kids) { token in
-                StandardStreams.print(
-                    "token  \(token.shown("jti"))  job \(token.shown("job"))  audience \(token.shown("audience"))  expires \(token.expiry)"
-                )
+                StandardStreams.print(token.summary)
             }
         }
 
@@ -92,6 +90,16 @@ extension KeysCommand {
 extension JSONObject {
     fileprivate var revokedKids: [ByteString] {
         rows("changes").filter { $0.shown("transition") == "revoke" }.compactMap { $0["kid"]?.stringValue }
+    }
+
+    /// What a revoked key signed, on one line.
+    fileprivate var summary: String {
+        switch shown("svid") {
+        case "x509": "x509-svid  \(shown("serial"))  \(shown("subject"))  expires \(expiry)"
+        case "jwt":
+            "jwt-svid  \(shown("jti"))  \(shown("subject"))  audience \(shown("audience"))  expires \(expiry)"
+        default: "token  \(shown("jti"))  job \(shown("job"))  audience \(shown("audience"))  expires \(expiry)"
+        }
     }
 
     fileprivate var expiry: String {

@@ -22,7 +22,7 @@ extension KeysCommand {
             if clockIsRight || !now {
                 try await RotationAnswer.perform(.rotate(clockIsRight: clockIsRight), store)
             }
-            if now { try await RotationAnswer.perform(.ask(.activateStandbys(choice.algorithms())), store) }
+            if now { try await RotationAnswer.perform(.ask(.activateStandbys(choice.purposes())), store) }
         }
     }
 }

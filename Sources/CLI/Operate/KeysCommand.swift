@@ -24,7 +24,7 @@ struct KeysCommand: AsyncParsableCommand {
             if store.json { return StandardStreams.print(answer.line) }
             answer.rows("keys").forEach { row in
                 StandardStreams.print(
-                    "\(row.shown("kid"))  \(row.shown("algorithm"))  \(row.shown("state"))  \(row.shown("prepared_at"))"
+                    "\(row.shown("kid"))  \(RotationAnswer.purpose(row))  \(row.shown("state"))  \(row.shown("prepared_at"))"
                 )
             }
             RotationAnswer(answer).printWaits()
@@ -32,26 +32,28 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct Prepare: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Publish one more standby of each algorithm.")
+        static let configuration = CommandConfiguration(
+            abstract: "Publish one more standby of each algorithm, and of certificates."
+        )
         @OptionGroup var choice: AlgorithmOptions
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            try await RotationAnswer.perform(.ask(.prepare(choice.algorithms())), store)
+            try await RotationAnswer.perform(.ask(.prepare(choice.purposes())), store)
         }
     }
 
     struct Activate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a standby sign now.",
-            discussion: "Without KID the oldest standby of each algorithm. Refused while verifiers may not know it."
+            discussion: "Without KID the oldest standby of each. Refused while verifiers may not know it."
         )
         @Argument(help: "Which standby, by its kid.") var kid: String?
         @OptionGroup var choice: AlgorithmOptions
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            let request = try kid.map { KeyRequest.activate(ByteString($0)) } ?? .activateStandbys(choice.algorithms())
+            let request = try kid.map { KeyRequest.activate(ByteString($0)) } ?? .activateStandbys(choice.purposes())
             try await RotationAnswer.perform(.ask(request), store)
         }
     }

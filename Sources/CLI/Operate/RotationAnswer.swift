@@ -23,7 +23,7 @@ struct RotationAnswer {
 
     func printChanges() {
         for change in answer.rows("changes") {
-            StandardStreams.print("\(change.shown("transition"))  \(change.shown("algorithm"))  \(change.shown("kid"))")
+            StandardStreams.print("\(change.shown("transition"))  \(Self.purpose(change))  \(change.shown("kid"))")
         }
     }
 
@@ -31,9 +31,15 @@ struct RotationAnswer {
         for wait in answer.rows("waiting") {
             let until = wait.shown("until")
             StandardStreams.print(
-                "\(wait.shown("algorithm"))  \(wait.shown("kid"))  \(Self.explanation(wait))\(until.isEmpty ? "" : " until \(until)")"
+                "\(Self.purpose(wait))  \(wait.shown("kid"))  \(Self.explanation(wait))\(until.isEmpty ? "" : " until \(until)")"
             )
         }
+    }
+
+    /// What the key of a row signs: `certificates`, or tokens with an algorithm.
+    static func purpose(_ row: JSONObject) -> String {
+        let purpose = row.shown("purpose")
+        return purpose.isEmpty ? row.shown("algorithm") : purpose
     }
 
     private static func explanation(_ wait: JSONObject) -> String {

@@ -45,11 +45,12 @@ struct IssuerProcess {
 
     private func serve(_ opened: OpenedStore, keys: SigningKeys, requestTokens: RequestTokenKey) async throws {
         let store = opened.store
-        let policy = try PolicyFile.configured(configuration)
-        let issuer = tokenIssuer(store, keys, policy?.current)
+        let policy = PolicyFile(configuration)
+        let issuer = tokenIssuer(store, keys, try policy?.read())
         let metrics = ServerMetrics()
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
+        issuer.renewKeys { version in try? await custodian.refresh(after: version, at: .now) }
         let rotation = RotationService(
             custodian: custodian,
             interval: configuration.rules.schedule.refreshInterval,
@@ -77,7 +78,9 @@ struct IssuerProcess {
         ]
         let tls = try tlsIdentity()
         let reloading = policy.map { file in
-            PolicyService(file: file, logger: logger) { [configuration] in issuer.use(TokenPlanner(configuration, $0)) }
+            ReloadService("policy", of: file.watched, logger: logger) { [configuration] in
+                issuer.use(TokenPlanner(configuration, try file.read()))
+            }
         }
         services.append(
             HangupService {
@@ -87,14 +90,15 @@ struct IssuerProcess {
         )
         if let reloading { services.append(reloading) }
         if let tls { services.append(tls) }
-        let metricsPlane = MetricsPlane(metrics: metrics, readiness: readiness) {
+        let metricsPlane = MetricsPlane(readiness: readiness) { isReady in
             var gauges = ServerMetrics.Gauges()
+            gauges.isReady = isReady
             gauges.liveJobs = store.liveJobCount
             gauges.isClockTrusted = opened.clock.trusts(.now)
             gauges.keyRingVersion = Int(clamping: rotation.version)
             gauges.rotationFailures = rotation.failures
             gauges.policyFailures = reloading?.failures ?? 0
-            return gauges
+            return metrics.exposition(gauges)
         }
         services.append(Listeners(try listeners(planes, desk, metricsPlane, opened.lock, tls)))
         // After the listeners: a key counts as published once it is really served.

@@ -15,6 +15,7 @@ struct OpenedStore {
     let sealingKey: StoreSealingKey
     let ledger: RevocationLedgerFile
     let clock: ClockGuard
+    private let certifier: (any KeyCertifier)?
 
     /// Where a store is and what opens it.
     struct Place {
@@ -25,6 +26,8 @@ struct OpenedStore {
         var initialise = false
         /// What a ring that was never rotated before goes by.
         var rules: RotationRules?
+        /// Who makes the certificates of keys that sign certificates; nil where there are no such keys.
+        var certifier: (any KeyCertifier)?
     }
 
     /// Takes the lock, opens the files, reads the sealing key; where nothing was ever sealed, makes key and ring.
@@ -61,7 +64,8 @@ struct OpenedStore {
             sealer: sealer,
             sealingKey: sealingKey,
             ledger: RevocationLedgerFile(path: place.revocationLedger),
-            clock: ClockGuard(trusted: try await store.trustedClock())
+            clock: ClockGuard(trusted: try await store.trustedClock()),
+            certifier: place.certifier
         )
         try await opened.beginRing(place)
         try await opened.refuseRevokedRunners(at: .now)
@@ -73,15 +77,26 @@ struct OpenedStore {
         do {
             let ring = try await store.keyRing()
             _ = try SigningKeys(opening: ring, with: sealer)
-            if let rules = place.rules, try await store.rotationState().rules != rules {
-                try await store.setRotationRules(rules)
-            }
+            if let rules = place.rules { try await goBy(rules, place, isNew: ring.version == 0) }
             // A command does what it is asked and nothing beside it; only an issuer begins with what is due.
             if ring.version == 0 || place.rules != nil { _ = try await custodian().turn(at: .now) }
             try sealingKey.finishDraft()
         } catch KeyRingError.privateKeyUnusable {
             throw CommandFailure.wrongConfiguration(StoreSealingKey.wrong)
         }
+    }
+
+    /// An issuer and an agent never share a store: each would withdraw what the other signs with.
+    private func goBy(_ rules: RotationRules, _ place: Place, isNew: Bool) async throws {
+        let stored = try await store.rotationState().rules
+        guard stored != rules else { return }
+        guard isNew || (stored?.purposes ?? KeyPurpose.allTokens) == rules.purposes else {
+            let owner = rules.purposes == KeyPurpose.allTokens ? "an agent" : "an issuer"
+            throw CommandFailure.wrongConfiguration(
+                "\(place.files.database) is the store of \(owner); give this one a storage of its own"
+            )
+        }
+        try await store.setRotationRules(rules)
     }
 
     static let damagedRing = "the stored key ring is damaged; restore the newest backup, nothing was changed"
@@ -105,6 +120,7 @@ struct OpenedStore {
             ledger: ledger,
             clock: clock,
             standardRules: RotationRules(schedule: try RotationSchedule(maximumTokenLifetime: .seconds(86_400))),
+            certifier: certifier,
             use: use,
             reading: { .now }
         )

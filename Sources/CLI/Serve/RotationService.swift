@@ -75,7 +75,7 @@ final class RotationService: Service {
         logger.notice(
             "key \(transition.verb.rawValue)",
             metadata: [
-                "kid": "\(transition.kid.string)", "algorithm": "\(transition.algorithm.rawValue)",
+                "kid": "\(transition.kid.string)", "algorithm": "\(transition.purpose.name.string)",
                 "reason": "\(transition.reason.rawValue)",
             ]
         )

@@ -150,6 +150,14 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         }
     }
 
+    func commit(svids permits: [AuditRecord]) async throws(StoreError) -> RefusalReason? {
+        try working { state in
+            let reason = state.refusal
+            state.records += permits.map { record in reason.map(record.denied) ?? record }
+            return reason
+        }
+    }
+
     func append(_ record: AuditRecord) async throws(StoreError) {
         try working { $0.records.append(record) }
     }

@@ -4,6 +4,7 @@ import Issuer
 import JOSE
 import Keys
 import Policy
+import Synchronization
 import Testing
 
 @Suite struct TokenIssuerTests {
@@ -329,6 +330,22 @@ import Testing
         // A key that stopped signing is tried again with the next one, a few times.
         #expect(Set(store.records.map(\.reason.string)) == [reason.rawValue])
         #expect(store.records.count == (reason == .keyWithdrawn ? 5 : 1))
+    }
+
+    @Test func `a token whose key was withdrawn waits for newer keys, and is refused once`() async throws {
+        store.refuseCommits(.keyWithdrawn)
+        let issuer = try Samples.tokenIssuer(store)
+        let asked = Mutex<[Int64]>([])
+        issuer.renewKeys { [store] version in
+            // Longer than any number of attempts would wait.
+            for _ in 0..<1000 { await Task.yield() }
+            asked.withLock { $0.append(version) }
+            store.refuseCommits(nil)
+        }
+        let token = try await issuer.issue(Samples.request("a"), for: Samples.live(), at: now)
+        #expect(store.records.map(\.reason.string) == ["key_withdrawn", "ok"])
+        #expect(store.records.last?.jti == token.prepared.jti)
+        #expect(asked.withLock { $0 } == [try Samples.keys.get().ring.version])
     }
 
     @Test(arguments: [StoreError.unavailable, .overloaded])

@@ -76,6 +76,24 @@ import Testing
         #expect(third.waits.map(\.cause) == [.rotationInterval, .rotationInterval])
     }
 
+    @Test func `what somebody else changed is taken into use at once when it is asked for, and read once`() async throws
+    {
+        let store = InMemoryKeyStore()
+        let (served, idle) = (Served(), Served())
+        let (first, second) = (try custodian(store, serving: served), try custodian(store, serving: idle))
+        let begun = try await first.turn(at: Rotations.reading(5000)).state.ring
+        _ = try await second.turn(at: Rotations.reading(5000))
+        let active = try #require(begun.active(.ES256)).kid
+        let revoked = try await first.perform(.revoke(active), at: Rotations.reading(5001)).state.ring
+        #expect(idle.rings.last?.active(.ES256)?.kid == active)
+        try await second.refresh(after: begun.version, at: Rotations.reading(5002))
+        #expect(idle.rings.last?.version == revoked.version)
+        #expect(idle.rings.last?.active(.ES256)?.kid != active)
+        let count = idle.rings.count
+        try await second.refresh(after: begun.version, at: Rotations.reading(5003))
+        #expect(idle.rings.count == count)
+    }
+
     @Test func `who serves nobody publishes nothing, and what is not published never signs`() async throws {
         let store = InMemoryKeyStore(try TestKeys.fullRing())
         let cron = try custodian(store, serving: nil)
@@ -131,7 +149,7 @@ import Testing
             .publishing(kid(2), at: time(12_000))
         let store = InMemoryKeyStore(ring, rival: rival)
         let outcome = try await custodian(store).turn(at: Rotations.reading(12_000))
-        #expect(outcome.transitions.allSatisfy { $0.algorithm == .RS256 })
+        #expect(outcome.transitions.allSatisfy { $0.purpose == .RS256 })
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.kid) == [try kid(2)])
     }
@@ -323,7 +341,9 @@ import Testing
             let active = try #require(try await store.keyRing().active(.ES256)).kid
             #expect(store.recordToken(of: active, expiringAt: time(100_000)))
             do {
-                _ = try await rotation.change(at: time(3000 + round)) { try planner.revoking([active], $0) }
+                _ = try await rotation.change(at: time(3000 + round)) {
+                    try planner.revoking([active], $0, at: time(3000))
+                }
             } catch {
                 Issue.record("revocation \(round + 1) failed: \(error)")
                 return
@@ -362,7 +382,7 @@ import Testing
         let key = try TestKeys.es256(5)
         let damaged = SigningKey(
             publicKey: key.publicKey,
-            algorithm: .ES256,
+            purpose: .ES256,
             sealed: SealedSecret(bytes: [1, 2, 3]),
             preparedAt: time(1000)
         )
@@ -497,7 +517,7 @@ import Testing
         let outcome = try await custodian.perform(.activateStandbys([.ES256]), at: Rotations.reading(3000))
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.publishedAt) == [nil])
-        #expect(outcome.transitions.filter { $0.algorithm == .ES256 }.map(\.reason) == [.asked, .asked])
+        #expect(outcome.transitions.filter { $0.purpose == .ES256 }.map(\.reason) == [.asked, .asked])
         #expect(store.transitions == outcome.transitions)
         let next = try await custodian.turn(at: Rotations.reading(3007))
         #expect(next.state.ring.standbys(.ES256).map(\.publishedAt) == [time(3007)])

@@ -46,6 +46,9 @@ struct RotationModel {
         try (0..<500).map { _ in try PrivateSigningKey.generate(.ES256).publicKey }
     }
 
+    /// As long as a key waits, signs and retires.
+    private static let certificateLifetime: Int64 = 600 + 2 * 2000 + 1100
+
     private let rules: RotationRules
     private var random: SeededGenerator
     private var state = RotationState(ring: KeyRing())
@@ -59,7 +62,11 @@ struct RotationModel {
     init(seed: UInt64, places: [ByteString], keeping: Int64 = Verifiers.maximumAge) throws {
         verifiers = Verifiers(keeping: keeping)
         random = SeededGenerator(seed: seed)
-        rules = RotationRules(schedule: try Verifiers.schedule(), places: places)
+        rules = RotationRules(
+            schedule: try Verifiers.schedule(),
+            places: places,
+            purposes: KeyPurpose.allTokens + [.certificates]
+        )
         spare = try Self.standIns.get()[...]
     }
 
@@ -100,14 +107,18 @@ struct RotationModel {
             sign(with: 1)
             check()
         }
-        for algorithm in SigningAlgorithm.allCases {
-            let active = state.ring.active(algorithm)?.activatedAt ?? time(0)
+        for purpose in rules.purposes {
+            let active = state.ring.active(for: purpose)?.activatedAt ?? time(0)
             expect(active >= time(now - 150 - 2000 - 100), "no key signs that was changed in time")
-            let isReady = state.ring.standbys(algorithm).contains { key in
+            let isReady = state.ring.standbys(for: purpose).contains { key in
                 key.publishedAt != nil || key.preparedAt >= time(now - 150 - 200)
             }
             expect(isReady, "no standby is published")
         }
+        expect(
+            state.ring.active(for: .certificates)?.certificate?.expiresAt ?? time(0) > time(now + 1100 - 250),
+            "what signs certificates is itself about to expire"
+        )
         for key in state.ring.keys where key.state == .retiring {
             expect(key.retiringAt ?? time(0) >= time(now - 150 - 1100 - 100), "a key retires for too long")
         }
@@ -140,10 +151,15 @@ struct RotationModel {
     }
 
     private mutating func sign(with replica: Int) {
-        guard isFresh(replica), let algorithm = SigningAlgorithm.allCases.randomElement(using: &random),
-            let kid = replicas[replica].ring?.active(algorithm)?.kid, state.ring.key(kid)?.state == .active
+        guard isFresh(replica), let purpose = rules.purposes.randomElement(using: &random),
+            let kid = replicas[replica].ring?.active(for: purpose)?.kid, let key = state.ring.key(kid),
+            key.state == .active
         else { return }
-        let until = now + replicas[replica].offset + Int64.random(in: 1...Verifiers.maximumLifetime, using: &random)
+        let wall = now + replicas[replica].offset
+        // What an expired certificate's key signs is worth nothing, and no issuer signs with it.
+        let last = key.certificate?.expiresAt.secondsSinceEpoch ?? .max
+        guard last > wall else { return }
+        let until = min(wall + Int64.random(in: 1...Verifiers.maximumLifetime, using: &random), last)
         state.tokensExpireBy[kid] = max(state.tokensExpireBy[kid] ?? time(until), time(until))
         verifiers.accept(kid, until: until, at: now)
     }
@@ -172,12 +188,13 @@ struct RotationModel {
     private mutating func ask() throws {
         let planner = RotationPlanner(rules: rules)
         guard let kid = state.ring.keys.randomElement(using: &random)?.kid else { return }
-        let algorithms = Bool.random(using: &random) ? SigningAlgorithm.allCases : [.ES256]
+        let choices: [[KeyPurpose]?] = [nil, [.ES256], [.certificates]]
+        let purposes = choices.randomElement(using: &random) ?? nil
         let choice = Int.random(in: 0..<4, using: &random)
         let steps = try? {
             switch choice {
-            case 0: try planner.preparing(algorithms, state, at: time(now))
-            case 1: try planner.activatingStandbys(algorithms, state, at: time(now))
+            case 0: try planner.preparing(purposes, state, at: time(now))
+            case 1: try planner.activatingStandbys(purposes, state, at: time(now))
             case 2: try planner.activating(kid, state, at: time(now))
             default: try planner.retiring(kid, state, at: time(now))
             }
@@ -189,7 +206,7 @@ struct RotationModel {
         let kids = state.ring.publishedKids
         guard let kid = kids.randomElement(using: &random) else { return }
         let victims: Set = Int.random(in: 0..<8, using: &random) == 0 ? Set(kids) : [kid]
-        try apply(RotationPlanner(rules: rules).revoking(victims, state), at: now)
+        try apply(RotationPlanner(rules: rules).revoking(victims, state, at: time(now)), at: now)
     }
 
     // MARK: What is done, and whether it may be
@@ -204,9 +221,9 @@ struct RotationModel {
     private mutating func apply(_ step: RotationStep, at wall: Int64) throws {
         let ring = state.ring
         switch step.action {
-        case .prepare(let algorithm): state.ring = try ring.preparing(key(algorithm, wall))
-        case .begin(let algorithm):
-            let key = key(algorithm, wall)
+        case .prepare(let purpose): state.ring = try ring.preparing(key(purpose, wall))
+        case .begin(let purpose):
+            let key = key(purpose, wall)
             state.ring = try ring.preparing(key).activating(key.kid, at: time(wall))
             note(.activate, key.kid, step)
         case .publish(let kid):
@@ -229,22 +246,28 @@ struct RotationModel {
         verifiers.note(KeyTransition(verb, kid, .ES256, because: step.reason), at: now)
     }
 
-    private mutating func key(_ algorithm: SigningAlgorithm, _ wall: Int64) -> SigningKey {
+    private mutating func key(_ purpose: KeyPurpose, _ wall: Int64) -> SigningKey {
         SigningKey(
             publicKey: spare.removeFirst(),
-            algorithm: algorithm,
+            purpose: purpose,
             sealed: SealedSecret(bytes: [1]),
+            certificate: purpose == .certificates
+                ? KeyCertificate(der: [1], expiresAt: time(wall + Self.certificateLifetime)) : nil,
             preparedAt: time(wall)
         )
     }
 
     private mutating func checkActivation(_ kid: ByteString, _ step: RotationStep, at wall: Int64) {
         guard step.reason == .due || step.reason == .asked else { return }
-        let seen = rules.places.map { state.sightings[$0]?[kid] } + [state.ring.key(kid)?.publishedAt]
+        guard let key = state.ring.key(kid) else { return }
+        let places = key.purpose == .certificates ? [] : rules.places
+        let seen = places.map { state.sightings[$0]?[kid] } + [key.publishedAt]
         expect(seen.allSatisfy { $0.map { $0 <= time(wall - 600) } ?? false }, "a key signs before its lead")
-        if step.reason == .due, let algorithm = state.ring.key(kid)?.algorithm {
-            let since = state.ring.active(algorithm)?.activatedAt ?? time(0)
-            expect(since <= time(wall - 2000), "a key was changed before its time")
+        expect(key.certificate?.expiresAt ?? time(.max) > time(wall + 1100), "a certificate ends within the grace")
+        if step.reason == .due, let active = state.ring.active(for: key.purpose) {
+            let isEnding = active.certificate.map { $0.expiresAt <= time(wall + 1100) } ?? false
+            let since = active.activatedAt ?? time(0)
+            expect(since <= time(wall - 2000) || isEnding, "a key was changed before its time")
         }
     }
 
@@ -256,8 +279,8 @@ struct RotationModel {
     }
 
     private mutating func check() {
-        for algorithm in SigningAlgorithm.allCases {
-            let active = state.ring.keys.count { $0.state == .active && $0.algorithm == algorithm }
+        for purpose in rules.purposes {
+            let active = state.ring.keys.count { $0.state == .active && $0.purpose == purpose }
             expect(active == (state.ring.version == 0 ? 0 : 1), "\(active) keys sign")
         }
         for key in state.ring.keys {

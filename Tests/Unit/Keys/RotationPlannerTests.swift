@@ -22,7 +22,7 @@ import Testing
 
     private func interval(_ algorithm: SigningAlgorithm, _ ring: KeyRing, until: Int64) throws -> RotationWait {
         let standby = try #require(ring.standbys(algorithm).first)
-        return RotationWait(algorithm, standby.kid, .rotationInterval, until: time(until))
+        return RotationWait(.tokens(algorithm), standby.kid, .rotationInterval, until: time(until))
     }
 
     private func wait(_ index: Int, _ cause: RotationWait.Cause, until: Int64? = nil) throws -> RotationWait {
@@ -35,7 +35,7 @@ import Testing
         let plan = try plan(KeyRing(), at: 5000)
         #expect(
             plan.steps
-                == SigningAlgorithm.allCases.flatMap { algorithm in
+                == KeyPurpose.allTokens.flatMap { algorithm in
                     [
                         RotationStep(.begin(algorithm), because: .noActiveKey),
                         RotationStep(.prepare(algorithm), because: .noActiveKey),
@@ -232,7 +232,7 @@ import Testing
         for now in [11_699, 0, -5] as [Int64] {
             let plan = try plan(ring, at: now, served: Set(ring.publishedKids))
             #expect(plan.steps.isEmpty)
-            #expect(plan.waits == SigningAlgorithm.allCases.map { RotationWait($0, nil, .clock) })
+            #expect(plan.waits == KeyPurpose.allTokens.map { RotationWait($0, nil, .clock) })
             #expect(plan.nextChangeAt == nil)
         }
         // Clocks may differ by the skew.

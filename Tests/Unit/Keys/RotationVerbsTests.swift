@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct RotationVerbsTests {
-    private let both = SigningAlgorithm.allCases
+    private let both = KeyPurpose.allTokens
 
     private func state(
         _ ring: KeyRing,
@@ -196,13 +196,13 @@ import Testing
         #expect(throws: RotationRefusal.clockUncertain) { try planner.preparing(both, state, at: time(11_699)) }
         #expect(throws: RotationRefusal.clockUncertain) { try planner.activating(standby, state, at: time(11_699)) }
         #expect(throws: RotationRefusal.clockUncertain) { try planner.retiring(standby, state, at: time(11_699)) }
-        #expect(throws: Never.self) { try planner.revoking([standby], state) }
+        #expect(throws: Never.self) { try planner.revoking([standby], state, at: time(3000)) }
     }
 
     // MARK: Revoke
 
     private func revoking(_ indices: [Int], _ ring: KeyRing) throws -> [RotationStep] {
-        try Rotations.planner().revoking(Set(indices.map { try TestKeys.es256($0).kid }), state(ring))
+        try Rotations.planner().revoking(Set(indices.map { try TestKeys.es256($0).kid }), state(ring), at: time(3000))
     }
 
     private func activation(_ index: Int) throws -> RotationStep {
@@ -228,7 +228,9 @@ import Testing
         #expect(try revoking([0, 1], ring) == [revocation(0), revocation(1), begin])
         let damaged = try state(ring) { $0.unusable = [ring.standbys(.ES256)[0].kid] }
         #expect(
-            try Rotations.planner().revoking([TestKeys.es256(0).kid], damaged) == [revocation(0), begin]
+            try Rotations.planner().revoking([TestKeys.es256(0).kid], damaged, at: time(3000)) == [
+                revocation(0), begin,
+            ]
         )
     }
 
@@ -255,7 +257,7 @@ import Testing
 
     @Test func `all at once leaves a new key of each algorithm`() throws {
         let ring = try Rotations.settledRing()
-        let steps = try Rotations.planner().revoking(Set(ring.publishedKids), state(ring))
+        let steps = try Rotations.planner().revoking(Set(ring.publishedKids), state(ring), at: time(3000))
         #expect(Set(steps.prefix(4).map(\.action)) == Set(ring.publishedKids.map { .revoke($0) }))
         #expect(steps.dropFirst(4).map(\.action) == both.map { .begin($0) })
     }
@@ -263,7 +265,7 @@ import Testing
     @Test func `a key that is not there is not revoked, and none beside it`() throws {
         let ring = try Rotations.settledRing()
         #expect(throws: RotationRefusal.noSuchKey("x")) {
-            try Rotations.planner().revoking(["x", TestKeys.es256(0).kid], state(ring))
+            try Rotations.planner().revoking(["x", TestKeys.es256(0).kid], state(ring), at: time(3000))
         }
     }
 }

@@ -35,7 +35,7 @@ import Testing
         let (first, second) = (try TestKeys.es256(0), try TestKeys.es256(1))
         let swapped = SigningKey(
             publicKey: first.publicKey,
-            algorithm: .ES256,
+            purpose: .ES256,
             sealed: try #require(second.sealedPrivateKey),
             preparedAt: time(1)
         )
@@ -50,7 +50,7 @@ import Testing
         let first = try TestKeys.es256(0)
         let other = try PrivateSigningKey.generate(.ES256)
         let sealed = try sealer.seal(other.pkcs8DER, context: "jobsworth signing key " + first.kid)
-        let key = SigningKey(publicKey: first.publicKey, algorithm: .ES256, sealed: sealed, preparedAt: time(1))
+        let key = SigningKey(publicKey: first.publicKey, purpose: .ES256, sealed: sealed, preparedAt: time(1))
         let ring = try KeyRing().preparing(key).activating(first.kid, at: time(2))
         #expect(throws: KeyRingError.privateKeyUnusable(first.kid)) { try SigningKeys(opening: ring, with: sealer) }
     }
@@ -64,7 +64,7 @@ import Testing
             changed[index] ^= 0x01
             let damaged = SigningKey(
                 publicKey: key.publicKey,
-                algorithm: .ES256,
+                purpose: .ES256,
                 sealed: SealedSecret(bytes: changed),
                 preparedAt: time(1)
             )

@@ -56,7 +56,7 @@ struct Verifiers {
     mutating func note(_ transition: KeyTransition, at now: Int64) {
         switch (transition.verb, transition.reason) {
         case (.revoke, _): revoked.insert(transition.kid)
-        case (.activate, .revocation), (.activate, .noActiveKey):
+        case (.activate, .revocation), (.activate, .noActiveKey), (.activate, .certificateExpired):
             excused[transition.kid] = now + Self.refreshInterval + Self.maximumAge
         default: break
         }

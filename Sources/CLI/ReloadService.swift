@@ -1,23 +1,25 @@
 import Foundation
 import Logging
-import Policy
 import ServiceLifecycle
 import Synchronization
 
-/// Takes over a changed policy two seconds after its last change, or at SIGHUP: all of it, or nothing.
-final class PolicyService: Service {
-    private let file: PolicyFile
+/// Takes over a changed file two seconds after its last change, or at SIGHUP: all of it, or nothing.
+final class ReloadService: Service {
+    private let file: WatchedFile
+    /// What the file is, for the log.
+    private let name: String
     private let logger: Logger
-    private let use: @Sendable (PolicySet) -> Void
+    private let reloadFile: @Sendable () throws -> Void
     private let failed = Mutex(0)
     /// Of its own, for a long file must not hold up those who ask for tokens; one after the other, for of two at once the
     /// one that read the older file could come last.
-    private let queue = DispatchQueue(label: "jobsworth.policy")
+    private let queue = DispatchQueue(label: "jobsworth.reload")
 
-    init(file: PolicyFile, logger: Logger, use: @escaping @Sendable (PolicySet) -> Void) {
+    init(_ name: String, of file: WatchedFile, logger: Logger, reload: @escaping @Sendable () throws -> Void) {
+        self.name = name
         self.file = file
         self.logger = logger
-        self.use = use
+        reloadFile = reload
     }
 
     /// How often a changed file could not be taken over.
@@ -42,13 +44,14 @@ final class PolicyService: Service {
     }
 
     private func reloadNow() {
+        file.willBeRead()
         do {
-            use(try file.reload())
-            logger.info("policy reloaded", metadata: ["file": "\(file.path)"])
+            try reloadFile()
+            logger.info("\(name) reloaded", metadata: ["file": "\(file.path)"])
         } catch {
             failed.withLock { $0 += 1 }
             let why = (error as? CommandFailure)?.message ?? "\(error)"
-            logger.error("policy not reloaded, the old one stays: \(why)", metadata: ["file": "\(file.path)"])
+            logger.error("\(name) not reloaded, the old one stays: \(why)", metadata: ["file": "\(file.path)"])
         }
     }
 }
