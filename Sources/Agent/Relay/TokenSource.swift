@@ -8,6 +8,8 @@ final class TokenSource: Sendable {
     private let read: @Sendable () throws -> [UInt8]
     private let now: @Sendable () -> NumericDate
     private let newest: Mutex<RelayedToken>
+    /// What the file was when last read: a change for the worse is said once.
+    private let isUseful = Mutex(true)
     private let logger: Logger
 
     /// Reads the file; one that is of no use then is an error.
@@ -29,8 +31,14 @@ final class TokenSource: Sendable {
     /// Reads the file again; what is of no use, or has expired, changes nothing.
     func refresh() {
         guard let text = try? read(), let token = try? RelayedToken(parsing: text), now() < token.expiresAt else {
+            let wasUseful = isUseful.withLock { isUseful in
+                defer { isUseful = false }
+                return isUseful
+            }
+            if wasUseful { logger.warning("the token file holds no token of use; the last one stays") }
             return
         }
+        isUseful.withLock { $0 = true }
         let isNew = newest.withLock { newest in
             guard token != newest else { return false }
             newest = token

@@ -144,7 +144,7 @@ struct WorkloadService: SpiffeWorkloadAPI.ServiceProtocol {
             return WorkloadCaller(peer: peer, workload: nil)
         }
         do {
-            return WorkloadCaller(peer: peer, workload: try await authority.attest(evidence, at: now()))
+            return WorkloadCaller(peer: peer, workload: try await authority.attest(evidence, from: peer, at: now()))
         } catch {
             log.refused(error, WorkloadCaller(peer: peer, workload: nil))
             throw RPCError(error, fetching: "SVID")

@@ -22,7 +22,7 @@ package struct SVIDKeys: Sendable {
         else { throw .unavailable }
         self.authority = authority
         tokenSigner = signer
-        bundle = TrustBundle(keys.ring, trustDomain: trustDomain)
+        bundle = TrustBundle(ring: keys.ring, trustDomain: trustDomain)
         version = keys.ring.version
     }
 }
