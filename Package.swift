@@ -182,7 +182,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", "Agent", "WorkloadAPI", logging, lifecycle, grpc,
+                "TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", "Agent", "WorkloadAPI", logging, lifecycle,
+                grpc,
                 grpcTransport, protobuf,
             ],
             path: "Tests/Integration/Agent",

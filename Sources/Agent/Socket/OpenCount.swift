@@ -9,7 +9,7 @@ final class OpenCount: Sendable {
         self.limit = limit
     }
 
-    /// Takes a place; it is given back with the last reference to the answer. Nil where there is none.
+    /// Takes a place, which is given back with the last reference to it; nil where there is none.
     func enter() -> Place? {
         let entered = count.withLock { count in
             guard count < limit else { return false }

@@ -36,7 +36,11 @@ struct WorkloadListener: Sendable {
                 return .meanwhile
             }
             group.addTask {
-                try await withGracefulShutdownHandler { try await server.serve() } onGracefulShutdown: { stop() }
+                try await withGracefulShutdownHandler {
+                    try await server.serve()
+                } onGracefulShutdown: {
+                    stop()
+                }
                 return .server
             }
             while let ended = try await group.next(), ended != .server {}

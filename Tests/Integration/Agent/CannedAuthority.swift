@@ -66,9 +66,17 @@ final class CannedAuthority: WorkloadAuthority {
         for continuation in continuations { continuation.yield(revision) }
     }
 
-    func attest(_ evidence: Evidence, at now: NumericDate) async throws(SVIDRefusal) -> AttestedWorkload {
-        switch evidence.token {
+    func attest(
+        _ evidence: Evidence,
+        from peer: Peer?,
+        at now: NumericDate
+    ) async throws(SVIDRefusal) -> AttestedWorkload {
+        // Of a whole token, the part where a signature would be.
+        let word = evidence.token.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).last ?? []
+        switch ByteString(word) {
         case "good": break
+        case "late":
+            return AttestedWorkload(claims: JSONObject(), expiresAt: evidenceExpiresAt.advanced(bySeconds: 5000))
         case "away": throw .issuerKeysUnavailable
         case "stranger": throw .evidenceNotTrusted
         default: throw .evidenceRefused(.signatureInvalid)

@@ -52,25 +52,31 @@ struct RunningService {
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ work: @Sendable (RunningService) async throws -> Result
     ) async throws -> Result {
-        try await during({ path in
-            WorkloadAPIServer(
-                authority: authority,
-                socket: WorkloadSocket(path: path, mode: 0o666, allowedUIDs: allowedUIDs),
-                check: .canned,
-                bundlesNeedEvidence: bundlesNeedEvidence,
-                limits: limits,
-                tick: .milliseconds(5),
-                logger: logger,
-                now: { clock.now }
-            )
-        }, work)
+        try await during(
+            { path in
+                WorkloadAPIServer(
+                    authority: authority,
+                    socket: WorkloadSocket(path: path, mode: 0o666, allowedUIDs: allowedUIDs),
+                    check: .canned,
+                    bundlesNeedEvidence: bundlesNeedEvidence,
+                    limits: limits,
+                    tick: .milliseconds(5),
+                    logger: logger,
+                    now: { clock.now }
+                )
+            },
+            work
+        )
     }
 }
 
 extension JWTSVIDCheck {
     /// Takes `valid` for a token, and nothing else.
     static let canned = JWTSVIDCheck(document: { _ in Array("{\"keys\":[]}".utf8) }) {
-        token, audience, _, _ throws(Invalid) in
+        token,
+        audience,
+        _,
+        _ throws(Invalid) in
         guard token == "valid", let id = try? SPIFFEID(parsing: ByteString(CannedAuthority.id)) else {
             throw Invalid(reason: "token has expired")
         }

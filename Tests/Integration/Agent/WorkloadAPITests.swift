@@ -5,6 +5,7 @@ import GRPCCore
 import JOSE
 import Keys
 import SPIFFE
+import ServiceLifecycle
 import Synchronization
 import Testing
 
@@ -42,8 +43,10 @@ struct WorkloadAPITests {
         try await RunningService.workloadAPI(CannedAuthority()) { service in
             try await WorkloadAPIConnection.open(to: service.endpoint) { connection in
                 let domain = try TrustDomain("example.org")
-                #expect(try await connection.x509Bundles().authorities == [domain: [CannedAuthority.certificate(1)]])
-                #expect(try await connection.jwtBundles().documents == [domain: Array("{\"keys\":[]}".utf8)])
+                let x509Bundles = try await connection.x509Bundles()
+                #expect(x509Bundles.authorities == [domain: [CannedAuthority.certificate(1)]])
+                let jwtBundles = try await connection.jwtBundles()
+                #expect(jwtBundles.documents == [domain: Array("{\"keys\":[]}".utf8)])
                 let finding = try await connection.validate("valid", audience: "a")
                 #expect(finding.id.text == ByteString(CannedAuthority.id))
                 let claims = JSONObject([("aud", .array([.string("a")])), ("exp", .integer(4_000_000_000))])
@@ -67,7 +70,8 @@ struct WorkloadAPITests {
                             return seen.count
                         }
                         switch step {
-                        case 1: clock.advance(1500)  // Before half of the life: nothing comes of it.
+                        case 1:
+                            clock.advance(1500)  // Before half of the life: nothing comes of it.
                             authority.publish(try CannedAuthority.bundle(2))
                         case 2: clock.advance(600)
                         case 3: authority.changePolicy()
