@@ -1,4 +1,3 @@
-import CoreFoundation
 import Foundation
 
 /// Folders in which nobody but their owner and root can put one thing in the place of another.

@@ -1,4 +1,3 @@
-import CoreFoundation
 import Foundation
 import NIOCore
 import NIOPosix

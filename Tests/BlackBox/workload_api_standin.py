@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import jwt
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -204,3 +205,12 @@ def belong_together(chain: bytes, key: bytes, bundle: bytes) -> bool:
 
 def decoded_bundle(document: bytes) -> dict:
     return {domain: json.loads(base64.b64decode(text)) for domain, text in json.loads(document).items()}
+
+
+# --- fixtures --------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def workload_api(directory):
+    api = WorkloadAPI(directory).start()
+    yield api
+    api.stop()
