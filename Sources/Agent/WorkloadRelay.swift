@@ -20,14 +20,15 @@ package struct WorkloadRelay: Service {
     /// Reads the token; nothing is bound before ``run()``.
     ///
     /// `readToken` reads the token file, now and every `tick`; `patience` is how long a stream that the agent ended waits
-    /// for a newer token before its client hears of it. Throws ``RelayedTokenError``, or what `readToken` throws.
+    /// for a newer token before its client hears of it. All requests share one connection to the agent, which is why the
+    /// limits stay below those of one. Throws ``RelayedTokenError``, or what `readToken` throws.
     package init(
         socket: WorkloadSocket,
         agent: WorkloadEndpoint,
         readToken: @escaping @Sendable () throws -> [UInt8],
         patience: Duration = .seconds(5),
         tick: Duration = .seconds(1),
-        limits: WorkloadAPILimits = WorkloadAPILimits(connections: 256, requestsPerConnection: 128, requests: 512),
+        limits: WorkloadAPILimits = WorkloadAPILimits(connections: 256, requestsPerConnection: 100, requests: 100),
         logger: Logger,
         now: @escaping @Sendable () -> NumericDate
     ) throws {

@@ -22,7 +22,9 @@ struct WorkloadListener: Sendable {
     ) async throws {
         let listening = try ListeningSocket(socket)
         let server = GRPCServer(transport: transport(listening), services: services, interceptorPipeline: interceptors)
+        let isStopping = OnceSet()
         let stop: @Sendable () -> Void = {
+            isStopping.set()
             listening.removeFile()
             close()
             server.beginGracefulShutdown()
@@ -36,10 +38,15 @@ struct WorkloadListener: Sendable {
                 return .meanwhile
             }
             group.addTask {
-                try await withGracefulShutdownHandler {
-                    try await server.serve()
-                } onGracefulShutdown: {
-                    stop()
+                do {
+                    try await withGracefulShutdownHandler {
+                        try await server.serve()
+                    } onGracefulShutdown: {
+                        stop()
+                    }
+                } catch {
+                    // A server that was told to stop before it began says that it cannot begin.
+                    guard isStopping.isSet else { throw error }
                 }
                 return .server
             }

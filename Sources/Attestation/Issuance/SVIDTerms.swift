@@ -1,5 +1,5 @@
 package import JOSE
-package import Keys
+import Keys
 
 /// What holds for every SVID of an agent, whatever the policy gives.
 package struct SVIDTerms: Sendable {

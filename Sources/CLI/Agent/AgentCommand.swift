@@ -1,4 +1,6 @@
 import ArgumentParser
+import Attestation
+import JOSE
 
 /// `agent` itself, and what goes with it.
 struct AgentCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 import Attestation
 import Issuer
 import JOSE
+import SPIFFE
 
 /// Writes down in the audit log which SVIDs are given.
 struct AuditedSVIDs: SVIDLog {

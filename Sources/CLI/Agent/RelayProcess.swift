@@ -34,7 +34,7 @@ struct RelayProcess {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch let error as WorkloadSocketError {
-            throw CommandFailure.failed(error.explanation)
+            throw error.failure
         } catch {
             throw CommandFailure.failed("the relay stopped: \(error)")
         }

@@ -1,5 +1,6 @@
 import Attestation
 import JOSE
+import SPIFFE
 
 /// What the older sections of an agent's file add to the others: issuers by profiles that are linked to this cluster,
 /// and its template of claims.
