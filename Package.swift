@@ -207,7 +207,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CLITests",
-            dependencies: ["CLI", nioCore, nioPosix],
+            dependencies: ["JOSE", "Keys", "CLI", nioCore, nioPosix],
             path: "Tests/Integration/CLI",
             swiftSettings: settings
         ),
