@@ -394,6 +394,29 @@ def test_health_says_what_is_written(helper, workload_api):  # noqa: F811
         "x509_write_status": "written", "jwt_write_status": {token: "written"}}}}
 
 
+def test_a_folder_has_one_helper(helper):
+    process = helper.start(**X509_FILES)
+    helper.has(*X509_FILES.values())
+    done = helper.once(**X509_FILES)
+    assert done.returncode == 1 and "another helper" in done.stderr
+    process.kill()
+    process.wait()
+    assert helper.once(**X509_FILES).returncode == 0
+
+
+def test_renewals_are_told_while_another_file_cannot_be_renewed(helper, workload_api, directory):  # noqa: F811
+    log = directory / "log"
+    workload_api.token_lifetime = 1
+    helper.start(**X509_FILES, cmd="sh", cmd_args=f'-c "{SAYS.format(log).replace(chr(34), chr(34) * 2)}"',
+                 renew_signal="SIGHUP", jwt_svids=[{"jwt_audience": "a", "jwt_svid_file_name": "a.jwt"}])
+    poll(lambda: "started" in lines_in(log), seconds=30)
+    workload_api.refuses_tokens = True
+    helper.says("the agent gives this job no identity")
+    count = len(lines_in(log))
+    workload_api.push()
+    poll(lambda: len(lines_in(log)) > count, seconds=30, what="the signal of the X.509-SVID")
+
+
 def test_a_health_port_that_is_taken_is_said(helper, directory):
     import socket
     with socket.socket() as taken:
@@ -404,7 +427,8 @@ def test_a_health_port_that_is_taken_is_said(helper, directory):
         assert process.wait(timeout=30) == 1
         assert "bind_port" in helper.err.read_text()
         process = helper.start("touch", directory / "ran", **X509_FILES, health_checks=checks)
-        assert process.wait(timeout=30) in (0, 1)
+        assert process.wait(timeout=30) == 1
+        assert "bind_port" in helper.err.read_text() and not (directory / "ran").exists()
 
 
 # --- the configuration

@@ -98,6 +98,7 @@ class WorkloadAPI(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
         self.metadata: list[dict[str, str]] = []
         self.tokens_made = 0
         self.hint = ""
+        self.refuses_tokens = False
         self._version = 0
         self._changed = threading.Condition()
         self._server: grpc.Server | None = None
@@ -169,6 +170,8 @@ class WorkloadAPI(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
 
     def FetchJWTSVID(self, request, context):
         self._admit(context)
+        if self.refuses_tokens:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no identity issued")
         self.tokens_made += 1
         spiffe_id = request.spiffe_id or SVID_ID
         return workload_pb2.JWTSVIDResponse(svids=[workload_pb2.JWTSVID(
