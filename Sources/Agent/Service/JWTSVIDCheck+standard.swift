@@ -1,3 +1,4 @@
+import JOSE
 import SPIFFE
 
 extension JWTSVIDCheck {
