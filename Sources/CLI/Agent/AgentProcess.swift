@@ -56,7 +56,9 @@ struct AgentProcess {
 
     private func serve(_ opened: OpenedStore, _ keys: SVIDKeys) async throws {
         let metrics = AgentMetrics()
-        let issuer = issuer(opened, keys)
+        let issuerKeys = IssuerKeySource(logger: logger)
+        issuerKeys.trust(configuration.policy.issuers)
+        let issuer = issuer(opened, keys, issuerKeys)
         let documents = BundleDocuments(settings)
         let bundlePlane = BundlePlane(documents.all(of: keys.bundle))
         let custodian = try opened.custodian { [self] next, _ in
@@ -80,6 +82,7 @@ struct AgentProcess {
         let reloading = ReloadService("agent file", of: watched, logger: logger) { [self] in
             let next = try AgentConfiguration(path: path)
             warn(next)
+            issuerKeys.trust(next.policy.issuers)
             issuer.use(next.policy)
         }
         let tls = try tlsIdentity()
@@ -107,7 +110,7 @@ struct AgentProcess {
             keyDesk: opened.keyDesk(custodian, try await opened.requestTokenKey())
         )
         services.append(Listeners(try listeners(desk, metricsPlane, bundlePlane, opened.lock, tls)))
-        services += [rotation, server, ReadinessService(readiness: readiness)]
+        services += [rotation, issuerKeys, server, ReadinessService(readiness: readiness)]
         try await run(services)
         unlink(settings.adminSocket)
         withExtendedLifetime(opened.lock) {}
@@ -152,9 +155,13 @@ struct AgentProcess {
         }
     }
 
-    private func issuer(_ opened: OpenedStore, _ keys: SVIDKeys) -> SVIDIssuer {
+    private func issuer(
+        _ opened: OpenedStore,
+        _ keys: SVIDKeys,
+        _ issuerKeys: any VerificationKeySource
+    ) -> SVIDIssuer {
         SVIDIssuer(
-            attestation: TokenAttestation(keys: IssuerKeySource(logger: logger)),
+            attestation: TokenAttestation(keys: issuerKeys),
             policy: configuration.policy,
             terms: SVIDTerms(
                 maximumAfterToken: settings.maximumAfterToken.components.seconds,
