@@ -136,7 +136,8 @@ class Agent:
         draft = self.file.with_suffix(".new")
         draft.write_text(
             document("Agent", self.settings)
-            + document("WorkloadAttestation", {"jwt": {"enabled": True, "allowedIssuers": self.issuers}})
+            + document("WorkloadAttestation", {"jwt": {"enabled": True, "allowedIssuers": self.issuers}}
+                       if self.issuers else {"jwt": {"enabled": False}})
             + document("SVIDIssuancePolicy", policy) + self.more)
         os.replace(draft, self.file)
 
