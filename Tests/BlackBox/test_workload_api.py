@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,10 +15,10 @@ import pytest
 import spiffe
 from spiffe._proto import workload_pb2 as pb
 from spiffe._proto.workload_pb2_grpc import SpiffeWorkloadAPIStub
-from spiffe_defakto.local_workload_api import LocalWorkloadAPIClient, UnixOptions
 
 import harness
-from agents import TRUST_DOMAIN
+from agents import QUICK_KEYS, TRUST_DOMAIN
+from relays import Relay
 
 SEED_ID = f"spiffe://{TRUST_DOMAIN}/ci/repo/acme_2Fwidgets/ref/refs_2Fheads_2Fmain"
 HEADER = ("workload.spiffe.io", "true")
@@ -35,48 +35,13 @@ def evidence(module_agents):
 
 @pytest.fixture(scope="module")
 def agent(module_agents, evidence):
-    return module_agents.start(issuers=[{"issuer": evidence.url}])
+    return module_agents.start(issuers=[{"issuer": evidence.url}], settings=QUICK_KEYS)
 
 
 @pytest.fixture
 def stub(agent):
     with grpc.insecure_channel(agent.endpoint.replace("unix://", "unix:")) as channel:
         yield SpiffeWorkloadAPIStub(channel)
-
-
-class Relay:
-    """`jobsworth agent socket` for one job."""
-
-    def __init__(self, agent, token: str, directory: Path):
-        self.token_file = directory / "token"
-        self.socket = directory / "job.sock"
-        self.log = directory / "relay.log"
-        self.write(token)
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [str(harness.binary()), "agent", "socket", "--token-file", str(self.token_file),
-                 "--socket", str(self.socket), "--config", str(agent.file)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=harness.clean_environment())
-        deadline = time.monotonic() + harness.START_DEADLINE
-        while not self.socket.exists():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
-
-    @property
-    def endpoint(self) -> str:
-        return f"unix://{self.socket}"
-
-    def write(self, token: str) -> None:
-        draft = self.token_file.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(token + "\n")
-        os.replace(draft, self.token_file)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
@@ -187,19 +152,16 @@ def test_the_spiffe_package_fetches_and_validates_on_a_jobs_socket(relay):
 
 def test_the_spiffe_packages_sources_start_on_a_jobs_socket(relay):
     with spiffe.X509Source(socket_path=relay.endpoint, timeout_in_seconds=20) as source:
-        assert str(source.svid.spiffe_id) == SEED_ID
+        assert str(source.get_x509_context().default_svid.spiffe_id) == SEED_ID
     with spiffe.JwtSource(socket_path=relay.endpoint, timeout_in_seconds=20) as source:
         assert str(source.fetch_svid({"https://api.example"}).spiffe_id) == SEED_ID
 
 
-def test_the_defakto_package_fetches_on_a_jobs_socket(relay):
-    async def fetch():
-        async with LocalWorkloadAPIClient(UnixOptions(socket_path=str(relay.socket))) as client:
-            svid = await client.x509.get_svid()
-            token = await client.jwt.fetch_svid(["https://api.example"])
-            return str(svid.id), str(token.id)
-
-    assert asyncio.run(fetch()) == (SEED_ID, SEED_ID)
+def test_the_defakto_package_fetches_on_a_jobs_socket(relay, processes):
+    client = Path(__file__).with_name("defakto_client.py")
+    process = processes(sys.executable, client, relay.socket, stdout=subprocess.PIPE, text=True)
+    fetched = harness.strict_json(process.stdout.readline())
+    assert fetched["x509"] == fetched["jwt"] == SEED_ID
 
 
 def test_a_watch_on_a_jobs_socket_sees_a_rotation(agent, relay):
@@ -207,7 +169,7 @@ def test_a_watch_on_a_jobs_socket_sees_a_rotation(agent, relay):
     with spiffe.WorkloadApiClient(relay.endpoint) as client:
         handle = client.stream_x509_contexts(seen.put, seen.put)
         first = seen.get(timeout=20)
-        agent.operator("keys", "rotate", "--now")
+        agent.rotate()
         second = seen.get(timeout=30)
         handle.cancel()
     domain = spiffe.TrustDomain(TRUST_DOMAIN)
