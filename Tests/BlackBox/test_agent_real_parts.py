@@ -29,7 +29,7 @@ from spiffe.workloadapi.grpc.header_manipulator_client_interceptor import header
 import harness
 from agents import AUDIENCE, QUICK_KEYS, TRUST_DOMAIN
 from harness import HOST, poll
-from openbao import bao  # noqa: F401  a fixture
+from openbao import bao, bao_with_tls  # noqa: F401  fixtures
 from relays import Relay
 from standins import self_made_certificate
 
@@ -75,7 +75,7 @@ class World:
         self.certificate, key, _ = self_made_certificate(directory, "bundles")
         self.url = f"https://{HOST}:{port}"
         trusted = {"issuer": self.issuer.url, "audiences": [AUDIENCE, SHORT]}
-        self.agent = agents.start(issuers=[trusted], settings={
+        self.agent = agents.start(issuers=[trusted], policy={"x509": {"subject": "CN={{jwt.claim.repo}}"}}, settings={
             **QUICK_KEYS, "maximumAfterToken": "1s", "jwtIssuer": self.url,
             "bundleEndpoint": {
                 "listen": f"{HOST}:{port}", "tlsCertificate": str(self.certificate), "tlsKey": str(key)}})
@@ -274,7 +274,9 @@ def test_open_watches_on_both_sockets_and_a_helper_follow_a_rotation(world, dire
     assert helper.stop() == 0
 
 
-def test_a_revoked_authority_leaves_open_watches_with_an_svid_that_another_has_signed(world, relay):
+def test_what_a_revoked_authority_signed_is_replaced_at_once_on_open_watches_and_in_a_helpers_files(
+        world, relay, directory, processes):
+    helper = Helper(processes, directory, relay)
     with watching(spiffe_client(world.agent.socket, world.token()), spiffe_client(relay.socket, None)) as reads:
         contexts = [read() for read in reads]
         before, old, sequence = issuer_of(contexts[0]), world.files(), world.bundle()["spiffe_sequence"]
@@ -284,6 +286,8 @@ def test_a_revoked_authority_leaves_open_watches_with_an_svid_that_another_has_s
             context = until(read, lambda context: gone not in authorities_in(context))
             assert issuer_of(context) != before, "the SVID does not lead to the bundle that came with it"
     assert not verified(old.chain, world.files().bundle)
+    poll(lambda: not verified(old.chain, helper.files.bundle), seconds=20, what="the helper's new bundle")
+    assert verified(helper.files.chain, helper.files.bundle)
     poll(lambda: world.bundle()["spiffe_sequence"] > sequence, seconds=20)
 
 
@@ -541,3 +545,18 @@ def test_openbao_gives_a_job_its_secret_for_a_jwt_svid(world, bao):  # noqa: F81
     secret = bao.call("GET", "secret/data/deploy", token=answer.json()["auth"]["client_token"])
     assert secret.json()["data"]["data"] == {"password": "for-main-only"}
     assert bao.login("spiffe", "deploy", world.jwt_svid("gadgets")).status_code in (400, 403)
+
+
+def test_openbao_gives_a_job_its_secret_for_an_x509_svid(world, bao_with_tls):  # noqa: F811
+    """By its URI it is let in; by its common name OpenBao knows it again, so there has to be one."""
+    server, files = bao_with_tls, world.files()
+    server.write("sys/auth/cert", type="cert")
+    server.write("auth/cert/certs/deploy", certificate=files.bundle.read_text(), allowed_uri_sans=[WIDGETS],
+                 token_policies=["deploy"])
+    answer = server.call("POST", "auth/cert/login", {"name": "deploy"}, token=None, cert=(files.chain, files.key))
+    assert answer.status_code == 200, answer.text
+    secret = server.call("GET", "secret/data/deploy", token=answer.json()["auth"]["client_token"])
+    assert secret.json()["data"]["data"] == {"password": "for-main-only"}
+    other = world.files("gadgets")
+    answer = server.call("POST", "auth/cert/login", {"name": "deploy"}, token=None, cert=(other.chain, other.key))
+    assert answer.status_code in (400, 403)
