@@ -34,7 +34,8 @@ struct JobsworthCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
             ApproveCommand.self,
-            PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self, AgentCommand.self, CICDCommand.self, ClusterCommand.self,
+            PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
+            AgentCommand.self, CICDCommand.self, ClusterCommand.self,
             BackupCommand.self, RestoreCommand.self, SVIDCommand.self, DoctorCommand.self,
         ]
     )

@@ -222,7 +222,11 @@ struct AgentProcess {
         ]
         if let address = settings.metrics {
             all.append(
-                Listener(address: address, plane: metrics, load: ServerLoad(maximumRequests: 64, maximumConnections: 64))
+                Listener(
+                    address: address,
+                    plane: metrics,
+                    load: ServerLoad(maximumRequests: 64, maximumConnections: 64)
+                )
             )
         }
         if let endpoint = settings.bundleEndpoint {

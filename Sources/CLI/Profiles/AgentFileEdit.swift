@@ -54,8 +54,9 @@ struct AgentFileEdit {
             case "\"": "\\\""
             case "\\": "\\\\"
             case " "..."~": String(scalar)
-            default: "\\U" + String(repeating: "0", count: 8 - String(scalar.value, radix: 16).count)
-                + String(scalar.value, radix: 16)
+            default:
+                "\\U" + String(repeating: "0", count: 8 - String(scalar.value, radix: 16).count)
+                    + String(scalar.value, radix: 16)
             }
         }
         return "\"" + escaped.joined() + "\""

@@ -210,6 +210,6 @@ import Testing
         #expect(JWTSVIDError.expiryMissing.explanation == "token missing exp claim")
         #expect(JWTSVIDError.keyIDMissing.explanation == "token header missing key id")
         let mismatch = JWTSVIDError.audienceMismatch(expected: "a", actual: ["b", "c\"\n"])
-        #expect(mismatch.explanation == #"expected audience in ["a"] (audience=["b" "c\"\n"])"#)
+        #expect(mismatch.explanation == #"expected audience in ["a"] (audience=["b" "c\"\u000a"])"#)
     }
 }
