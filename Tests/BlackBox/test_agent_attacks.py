@@ -322,6 +322,16 @@ def test_connections_never_use_up_the_descriptors_that_the_store_and_the_operato
         assert_serves(agent, issuer)
 
 
+@pytest.mark.parametrize("settings", [b"\0\4\0\0\0\0", b""], ids=["a window of nothing", "an answer never read"])
+def test_a_client_that_does_not_read_does_not_keep_the_agent_from_ending(agents, settings):
+    agent = agents.start(issuers=[{"issuer": agents.evidence_issuer().url}])
+    with connected(agent.socket) as connection:
+        connection.sendall(PREFACE + frame(SETTINGS, 0, 0, settings) + frame(SETTINGS, ACK, 0) + request(1))
+        connection.recv(1)
+        time.sleep(1)  # let the stream begin
+        assert agent.stop(deadline=20) == 0
+
+
 # --- logs --------------------------------------------------------------------------------------------------------------
 
 def test_no_claim_makes_a_line_of_the_log_of_its_own(agent, evidence):
@@ -359,6 +369,23 @@ def test_discovery_does_not_lead_to_hosts_that_nobody_configured(agents, place):
     agent = agents.start(issuers=[{"issuer": issuer.url}])
     done = agent.svid("jwt", "--audience", "a", "--timeout", "10s", token=issuer.token())
     assert done.returncode == 1 and not inner.fetches
+
+
+def test_an_override_whose_ids_other_jobs_could_get_is_told(agents):
+    """Otherwise a job that calls its environment `production` has the identity of those that are protected."""
+    agent = agents.make(
+        issuers=[{"issuer": "https://ci.example"}], template="/{{jwt.claim.environment}}/{{jwt.claim.repo}}",
+        overrides=[{"when": {"jwt.claim.protected": "true"}, "policy": {"pathTemplate": "/production/{{jwt.claim.repo}}"}}])
+    done = harness.run_cli("agent", "check", "--config", str(agent.file))
+    assert done.returncode == 78 or "warning" in done.stderr
+
+
+def test_audiences_that_no_record_can_hold_are_the_client_s_fault(agent, evidence):
+    with grpc.insecure_channel(agent.endpoint.replace("unix://", "unix:")) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            SpiffeWorkloadAPIStub(channel).FetchJWTSVID(
+                pb.JWTSVIDRequest(audience=["a" * 60_000]), metadata=(HEADER, (EVIDENCE, evidence.token())), timeout=20)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT  # Unavailable would make it try for ever
 
 
 # --- the agent's file --------------------------------------------------------------------------------------------------
