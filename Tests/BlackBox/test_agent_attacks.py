@@ -178,7 +178,10 @@ def assert_serves(agent, issuer) -> None:
     assert done.returncode == 0, (done.stderr, agent.output())
 
 
-@pytest.mark.parametrize("timeout", ["-1S", "-9n", "-00001S", "+1S", "0n", "99999999H", "9999999H", "1", "S", "", "1 S", "1x"])
+TIMEOUTS = ["-1S", "-9n", "-00001S", "+1S", "0n", "99999999H", "9999999H", "1", "S", "", "1 S", "1x"]
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS)
 def test_no_timeout_that_a_client_states_stops_the_agent(agents, timeout):
     issuer = agents.evidence_issuer()
     agent = agents.start(issuers=[{"issuer": issuer.url}])
