@@ -85,6 +85,8 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     // The keys.
     case keyState = "key_state"
     case keyUnusable = "key_unusable"
+    /// The key would sign certificates, which only its agent can make.
+    case agentNeeded = "agent_needed"
     case keyStillNeeded = "key_still_needed"
     case tooManyKeys = "too_many_keys"
     case noStandby = "no_standby"

@@ -14,6 +14,7 @@ package struct X509Authority: Sendable {
     private let key: Certificate.PrivateKey
     private let name: DistinguishedName
     private let keyIdentifier: SubjectKeyIdentifier
+    private let certificate: [UInt8]
 
     /// The authority of the ring whose private halves are `keys`.
     package init(_ keys: SigningKeys, trustDomain: TrustDomain) throws(X509AuthorityError) {
@@ -35,6 +36,7 @@ package struct X509Authority: Sendable {
         self.trustDomain = trustDomain
         kid = privateKey.publicKey.thumbprint
         expiresAt = certificate.expiresAt
+        self.certificate = certificate.der
         self.key = Certificate.PrivateKey(key)
         name = authority.subject
         keyIdentifier =
@@ -69,7 +71,8 @@ package struct X509Authority: Sendable {
             privateKey: [UInt8](workloadKey.derRepresentation),
             validFrom: draft.validFrom,
             expiresAt: draft.expiresAt,
-            serial: CertificateSerial(draft.serial).text
+            serial: CertificateSerial(draft.serial).text,
+            authority: certificate
         )
     }
 

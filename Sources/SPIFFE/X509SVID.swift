@@ -8,6 +8,8 @@ package struct X509SVID: Sendable {
     package let chain: [[UInt8]]
     /// PKCS#8 in DER, not encrypted: it goes to the workload and nowhere else.
     package let privateKey: [UInt8]
+    /// The authority that signed it, in DER; empty where that is not known.
+    package let authority: [UInt8]
     /// The leaf's `notBefore`.
     package let validFrom: NumericDate
     /// The leaf's `notAfter`.
@@ -21,7 +23,8 @@ package struct X509SVID: Sendable {
         privateKey: [UInt8],
         validFrom: NumericDate,
         expiresAt: NumericDate,
-        serial: ByteString = ""
+        serial: ByteString = "",
+        authority: [UInt8] = []
     ) {
         self.id = id
         self.chain = chain
@@ -29,6 +32,7 @@ package struct X509SVID: Sendable {
         self.validFrom = validFrom
         self.expiresAt = expiresAt
         self.serial = serial
+        self.authority = authority
     }
 }
 

@@ -149,6 +149,7 @@ extension ErrorResponse {
         case .keyState: conflict("the key is not in a state in which that can be done; see jobsworth keys show")
         case .keyUnusable:
             conflict("the private half of this key does not open; put the right sealing key back, or retire the key")
+        case .agentNeeded: conflict("only the running agent makes keys that sign certificates; start it, and try again")
         case .keyStillNeeded:
             conflict("tokens that this key signed may still live; only keys revoke withdraws it before")
         case .tooManyKeys: conflict("more keys would be published than keys.maximumPublished allows")

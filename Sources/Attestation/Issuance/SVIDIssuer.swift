@@ -67,7 +67,10 @@ package final class SVIDIssuer: Sendable {
     }
 
     private func plan(for workload: AttestedWorkload) throws(SVIDRefusal) -> SVIDPlan {
-        guard let issuance = policy.withLock({ $0.issuance }) else {
+        let policy = policy.withLock { $0 }
+        // An open stream was attested by the policy of its beginning.
+        guard policy.issuers.stillTrust(workload) else { throw .evidenceNotTrusted }
+        guard let issuance = policy.issuance else {
             throw .noIdentity(about: "there is no SVIDIssuancePolicy")
         }
         return try issuance.plan(for: workload)

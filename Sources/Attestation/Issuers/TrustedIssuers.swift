@@ -14,6 +14,20 @@ package struct TrustedIssuers: Hashable, Sendable {
     /// The issuer of exactly this name.
     package subscript(_ name: ByteString) -> TrustedIssuer? { byName[name] }
 
+    /// Whether evidence that was verified before would still be taken for whose it is: its issuer is trusted, for an
+    /// audience of its own, and its claims are those that are required.
+    package func stillTrust(_ workload: AttestedWorkload) -> Bool {
+        guard let name = workload.claims["iss"]?.stringValue, let issuer = self[name] else { return false }
+        let named: [JSONValue] =
+            switch workload.claims["aud"] {
+            case .array(let elements)?: elements
+            case let single?: [single]
+            case nil: []
+            }
+        return issuer.audiences.contains { named.contains(.string($0)) }
+            && issuer.requiredClaims.allSatisfy { $0.isSatisfied(by: workload.claims) }
+    }
+
     /// What is dangerous and yet configured, a sentence each, to be said loudly at every start.
     package var warnings: [ByteString] {
         all.compactMap { issuer in

@@ -10,7 +10,7 @@ struct AgentConfiguration {
     let links: [CICDProfileLink]
     let policy: AgentPolicy
 
-    /// - Parameter name: What the file is called in complaints, where that is not its path.
+    /// Checks a file that was read; `name` is what it is called in complaints, where that is not its path.
     init(_ file: AgentFile, named name: String? = nil) throws {
         do {
             settings = try AgentSettings(file)

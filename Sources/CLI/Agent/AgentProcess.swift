@@ -187,6 +187,7 @@ struct AgentProcess {
             socket: WorkloadSocket(path: settings.socket, mode: 0o666, allowedUIDs: settings.allowedUIDs),
             check: .standard,
             bundlesNeedEvidence: settings.bundlesNeedEvidence,
+            limits: WorkloadAPILimits(connections: min(4096, OpenFiles.raiseLimit() - 256)),
             logger: logger
         ) { ClockReading.now.wall }
     }

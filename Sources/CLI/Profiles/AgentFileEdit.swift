@@ -35,11 +35,22 @@ struct AgentFileEdit {
     }
 
     mutating func replace(_ entry: AgentFile.Entry, _ spec: [(name: String, value: String?)]) {
-        parts[entry.part] = Self.text(entry.section, spec)
+        parts[entry.part] = Self.text(entry.section, spec) + Self.closingComments(of: parts[entry.part])
     }
 
     mutating func remove(_ entry: AgentFile.Entry) {
-        parts[entry.part] = ""
+        parts[entry.part] = Self.closingComments(of: parts[entry.part])
+    }
+
+    /// The comments after a section: as often as not they are about the next one.
+    private static func closingComments(of text: String) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let comments = lines.reversed().prefix { line in
+            let first = line.first { $0 != " " && $0 != "\t" && $0 != "\r" }
+            return first == nil || first == "#"
+        }
+        guard comments.contains(where: { !$0.isEmpty }) else { return "" }
+        return comments.reversed().joined(separator: "\n")
     }
 
     private static func text(_ section: AgentFile.Section, _ spec: [(name: String, value: String?)]) -> String {
@@ -65,14 +76,17 @@ struct AgentFileEdit {
     private func write() throws {
         let text = parts.joined()
         let draft = "\(file.path).\(getpid()).new"
-        let mode = (try? FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions]) as? NSNumber
+        var status = stat()
+        guard stat(file.path, &status) == 0 else { throw Self.unwritable(file.path) }
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.unwritable(file.path) }
         defer { close(descriptor) }
         do {
             try FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).write(contentsOf: Data(text.utf8))
             _ = try AgentConfiguration(AgentFile(path: draft), named: file.path)
-            guard fchmod(descriptor, mode?.uint32Value ?? 0o600) == 0, fsync(descriptor) == 0,
+            // Whoever runs this command, the agent must be able to read its file afterwards.
+            guard fchown(descriptor, status.st_uid, status.st_gid) == 0,
+                fchmod(descriptor, status.st_mode & 0o7777) == 0, fsync(descriptor) == 0,
                 rename(draft, file.path) == 0
             else { throw Self.unwritable(file.path) }
         } catch {

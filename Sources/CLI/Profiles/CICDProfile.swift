@@ -1,8 +1,9 @@
 import Crypto
 import JOSE
 
-/// A trusted issuer by name: the older way of configuring whom an agent trusts. It never changes; another issuer is
-/// another profile.
+/// A trusted issuer by name: the older way of configuring whom an agent trusts.
+///
+/// It never changes; another issuer is another profile.
 struct CICDProfile: Equatable {
     let name: String
     let issuer: String
