@@ -15,9 +15,9 @@ import Testing
             guard model.failures.isEmpty, model.hasKeys else { break }
         }
         #expect(model.failures.isEmpty)
-        #expect(model.verifiers.checks > 0)
         try model.settle()
         #expect(model.failures.isEmpty)
+        #expect(model.verifiers.checks > 0)
     }
 
     @Test func `a copy that is kept for longer than it may be is found out`() throws {
