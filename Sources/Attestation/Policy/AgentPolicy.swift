@@ -50,7 +50,7 @@ package struct AgentPolicy: Sendable {
                     + "{{jwt.claim.repository_id}}"
             )
         }
-        return warnings
+        return warnings + (issuance?.overlaps ?? [])
     }
 
     private static func collisions(

@@ -30,6 +30,19 @@ package struct IssuancePolicy: Sendable {
         )
     }
 
+    /// Overrides whose IDs jobs of other templates could have as well, a sentence each: what only protected jobs are to
+    /// be called must not be what another job can call itself.
+    var overlaps: [ByteString] {
+        let templates = overrides.map(\.rules.pathTemplate) + [base.pathTemplate]
+        return overrides.indices.compactMap { index in
+            let own = templates[index]
+            guard templates.contains(where: { $0 != own && $0.canMeet(own) }) else { return nil }
+            return "spec.policyOverrides[" + ByteString(String(index))
+                + "].policy.pathTemplate can give an ID that another template gives to other jobs; begin each with a "
+                + "fixed segment of its own"
+        }
+    }
+
     private func rules(for attributes: WorkloadAttributes) -> SVIDRules {
         overrides.first { $0.conditions.allSatisfy { $0.holds(for: attributes) } }?.rules ?? base
     }
