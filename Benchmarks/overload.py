@@ -46,6 +46,8 @@ class Overload:
         self.run = run
         self.target = target
         self.name = f"overload.{algorithm}"
+        # Long enough for the queues to fill.
+        self.flood_seconds = 2 * run.seconds
         folder = run.folder(target.name)
         self.one_job = self.own_requests(credential, folder / "flooder", "7001")
         self.neighbour = self.own_requests(credential, folder / "neighbour", "7002")
@@ -74,7 +76,7 @@ class Overload:
 
     def flood(self, file: pathlib.Path, rate: float) -> dict:
         return self.requests(
-            file, rate=rate, seconds=self.run.seconds, connections=FLOOD_CONNECTIONS, yielding=True
+            file, rate=rate, seconds=self.flood_seconds, connections=FLOOD_CONNECTIONS, yielding=True
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -100,21 +102,22 @@ class Overload:
     def flood_by_all(self) -> None:
         peak = self.peak()
         self.note("peak", peak)
-        with self.neighbour_asking(self.run.seconds + RECOVERY_SECONDS) as seen:
+        with self.neighbour_asking(self.flood_seconds + RECOVERY_SECONDS) as seen:
             flood = self.flood(self.target.requests, TIMES_THE_PEAK * peak)
-        self.note("offered", flood["arrivals"] / flood["seconds"])
+        self.note("offered", sent(flood) / flood["seconds"])
         self.note("goodput", flood["good_in_time"] / flood["seconds"])
         self.note_refusals(flood)
         self.note("recovery_s", recovery_seconds(seen[0]["timeline"], flood["ended_us"]))
         # The load's own limit, beside the figures that it may have spoilt.
-        self.note("lag_p99_ms", flood["lag"]["p99_us"] / 1000)
-        self.note("unsent_percent", 100 * flood["unsent"] / flood["arrivals"])
+        self.note("lag_ms", flood["lag"]["p50_us"] / 1000)
 
     def note_refusals(self, flood: dict) -> None:
-        """An arrival that was not answered well should have been refused with a time to come back."""
-        excess = flood["arrivals"] - flood["answers"].get("200", 0)
+        """A request that was not answered well should have been refused with a time to come back."""
+        excess = sent(flood) - flood["answers"].get("200", 0)
         if excess:
             self.note("refused_percent", 100 * flood["refused_with_retry_after"] / excess)
+        else:
+            self.run.absent[f"{self.name}.refused_percent"] = "none was refused"
         refused = sum(flood["answers"].get(status, 0) for status in ("429", "503"))
         if refused:
             self.note("refused_p99_ms", flood["refused"]["p99_us"] / 1000)
@@ -126,13 +129,18 @@ class Overload:
             pass
         self.note("alone_p99_ms", alone[0]["good"]["p99_us"] / 1000)
         rate = TIMES_THE_PEAK * self.run.samples[f"{self.name}.peak"][-1]
-        with self.neighbour_asking(self.run.seconds) as beside:
+        with self.neighbour_asking(self.flood_seconds) as beside:
             self.flood(self.one_job, rate)
         result = beside[0]
         good = result["answers"].get("200", 0)
         self.note("neighbour_good_percent", 100 * good / result["arrivals"])
         if good:
             self.note("neighbour_p99_ms", result["good"]["p99_us"] / 1000)
+
+
+def sent(flood: dict) -> int:
+    """Arrivals that found a connection before the end: the others nobody could have answered."""
+    return flood["arrivals"] - flood["unsent"]
 
 
 def read_timeline(file: pathlib.Path) -> list[tuple[int, int, int]]:

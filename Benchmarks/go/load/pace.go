@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// firstConnections is with how many arrivals begin.
+const firstConnections = 64
+
 // inTurn lets every connection ask again as soon as it is answered.
 func (load *requestLoad) inTurn(connections int) {
 	load.start()
@@ -22,23 +25,29 @@ func (load *requestLoad) inTurn(connections int) {
 	load.arrivals, load.opened = len(load.samples.values), connections
 }
 
-// arriving sends at the rate, whatever the answers do, each request on the connection that was freed last.
+// arriving lets requests be due at the rate, whatever the answers do; each goes out on the connection that was freed last.
 //
-// A connection is opened when none is free; beyond the bound an arrival is counted as unsent.
+// While requests wait for one, connections are opened, about a thousand a second and up to the bound. What still waits
+// at the end was never sent; how late the others were sent is the load's own limit.
 func (load *requestLoad) arriving(rate float64, connections int) {
-	load.start()
-	pool := &connectionPool{load: load, bound: connections}
-	for time.Now().Before(load.ended) {
-		due := int(time.Since(load.started).Seconds() * rate)
-		for ; load.arrivals < due; load.arrivals++ {
-			at := load.started.Add(time.Duration(float64(load.arrivals) / rate * float64(time.Second)))
-			if !pool.send(load.arrivals, at) {
-				load.unsent++
-			}
-		}
-		time.Sleep(pause(rate))
+	pool := &connectionPool{load: load}
+	for range min(connections, firstConnections) {
+		pool.open()
 	}
-	pool.requests.Wait()
+	// What arrives within 5 ms: a connection that is free has taken it by then.
+	patience := int(rate * 0.005)
+	load.start()
+	for opened := load.started; time.Now().Before(load.ended); time.Sleep(pause(rate)) {
+		if pool.length() > patience && pool.opened < connections && time.Since(opened) > time.Millisecond {
+			opened = time.Now()
+			pool.open()
+		}
+		for due := 1 + int(time.Since(load.started).Seconds()*rate); load.arrivals < due; load.arrivals++ {
+			at := load.started.Add(time.Duration(float64(load.arrivals) / rate * float64(time.Second)))
+			pool.add(dispatched{load.arrivals, at})
+		}
+	}
+	load.unsent = pool.finish()
 	load.opened = pool.opened
 }
 
@@ -50,7 +59,7 @@ func (load *requestLoad) start() {
 // pause is short beside the time between two arrivals, and long enough that the loop takes little of the core.
 func pause(rate float64) time.Duration {
 	between := time.Duration(float64(time.Second) / rate)
-	return max(200*time.Microsecond, min(between/2, 5*time.Millisecond))
+	return max(300*time.Microsecond, min(between/2, 5*time.Millisecond))
 }
 
 type dispatched struct {
@@ -58,53 +67,76 @@ type dispatched struct {
 	due    time.Time
 }
 
+// connectionPool is what waits for a connection, or the connections that wait for something to send.
 type connectionPool struct {
-	load   *requestLoad
-	bound  int
-	opened int
-	// The requests under way.
-	requests sync.WaitGroup
-	lock     sync.Mutex
-	free     []chan dispatched
+	load       *requestLoad
+	opened     int
+	group      sync.WaitGroup
+	lock       sync.Mutex
+	queue      []dispatched
+	free       []chan dispatched
+	isFinished bool
 }
 
-func (pool *connectionPool) send(number int, due time.Time) bool {
-	work := pool.take()
-	if work == nil {
-		if pool.opened == pool.bound {
-			return false
-		}
-		pool.opened++
-		work = pool.open()
-	}
-	pool.requests.Add(1)
-	work <- dispatched{number, due}
-	return true
+func (pool *connectionPool) length() int {
+	pool.lock.Lock()
+	defer pool.lock.Unlock()
+	return len(pool.queue)
 }
 
-func (pool *connectionPool) take() chan dispatched {
+func (pool *connectionPool) add(next dispatched) {
 	pool.lock.Lock()
 	defer pool.lock.Unlock()
 	if len(pool.free) == 0 {
-		return nil
+		pool.queue = append(pool.queue, next)
+		return
 	}
-	last := pool.free[len(pool.free)-1]
-	pool.free = pool.free[:len(pool.free)-1]
-	return last
+	last := len(pool.free) - 1
+	pool.free[last] <- next
+	pool.free = pool.free[:last]
 }
 
-// open starts a connection that lives until the program ends.
-func (pool *connectionPool) open() chan dispatched {
+func (pool *connectionPool) open() {
+	pool.opened++
 	work := make(chan dispatched, 1)
-	go func() {
+	pool.group.Go(func() {
 		client := &client{address: pool.load.address}
-		for next := range work {
+		defer client.close()
+		for pool.serve(work) {
+			next, more := <-work
+			if !more {
+				return
+			}
 			pool.load.send(client, next.number, next.due)
-			pool.lock.Lock()
-			pool.free = append(pool.free, work)
-			pool.lock.Unlock()
-			pool.requests.Done()
 		}
-	}()
-	return work
+	})
+}
+
+// serve gives a connection what has waited longest, or lets the connection wait.
+func (pool *connectionPool) serve(work chan dispatched) bool {
+	pool.lock.Lock()
+	defer pool.lock.Unlock()
+	if pool.isFinished {
+		return false
+	}
+	if len(pool.queue) == 0 {
+		pool.free = append(pool.free, work)
+		return true
+	}
+	work <- pool.queue[0]
+	pool.queue = pool.queue[1:]
+	return true
+}
+
+// finish waits for the answers of what was sent, and says how many were not.
+func (pool *connectionPool) finish() int {
+	pool.lock.Lock()
+	waiting := len(pool.queue)
+	pool.isFinished = true
+	for _, work := range pool.free {
+		close(work)
+	}
+	pool.lock.Unlock()
+	pool.group.Wait()
+	return waiting
 }
