@@ -8,6 +8,9 @@ import (
 // firstConnections is with how many arrivals begin.
 const firstConnections = 64
 
+// openedPerSecond is more than a server accepts that has no core to spare.
+const openedPerSecond = 5000
+
 // inTurn lets every connection ask again as soon as it is answered.
 func (load *requestLoad) inTurn(connections int) {
 	load.start()
@@ -27,7 +30,7 @@ func (load *requestLoad) inTurn(connections int) {
 
 // arriving lets requests be due at the rate, whatever the answers do; each goes out on the connection that was freed last.
 //
-// While requests wait for one, connections are opened, about a thousand a second and up to the bound. What still waits
+// While requests wait for one, connections are opened, up to five thousand a second and up to the bound. What still waits
 // at the end was never sent; how late the others were sent is the load's own limit.
 func (load *requestLoad) arriving(rate float64, connections int) {
 	pool := &connectionPool{load: load}
@@ -37,11 +40,12 @@ func (load *requestLoad) arriving(rate float64, connections int) {
 	// What arrives within 5 ms: a connection that is free has taken it by then.
 	patience := int(rate * 0.005)
 	load.start()
-	for opened := load.started; time.Now().Before(load.ended); time.Sleep(pause(rate)) {
-		if pool.length() > patience && pool.opened < connections && time.Since(opened) > time.Millisecond {
-			opened = time.Now()
+	for looked := load.started; time.Now().Before(load.ended); time.Sleep(pause(rate)) {
+		allowed := min(int(time.Since(looked).Seconds()*openedPerSecond), pool.length()-patience, connections-pool.opened)
+		for range allowed {
 			pool.open()
 		}
+		looked = time.Now()
 		for due := 1 + int(time.Since(load.started).Seconds()*rate); load.arrivals < due; load.arrivals++ {
 			at := load.started.Add(time.Duration(float64(load.arrivals) / rate * float64(time.Second)))
 			pool.add(dispatched{load.arrivals, at})
