@@ -89,4 +89,4 @@ $(VENV)/installed: Tests/BlackBox/requirements.txt
 	@touch $@
 
 clean: ## Remove what was built and what make run made
-	@rm -rf $(SCRATCH) $(VENV) Keys/local
+	@rm -rf $(SCRATCH) $(VENV) Keys/local Benchmarks/.cache

@@ -10,7 +10,7 @@ from collections.abc import Callable
 def figure(value: float) -> str:
     if math.isinf(value):
         return "∞"
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 10 else 2
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}".replace(",", " ")
 
 

@@ -72,7 +72,7 @@ def test_a_ratio_is_held_against_its_goal():
     row = Row("tokens", "ours", "/s", "Go", "theirs", Goal(1.6, 3.0))
     samples = {"ours": [200.0, 210.0, 190.0], "theirs": [100.0, 105.0, 95.0]}
     assert table.cells(row, samples, {}) == [
-        "tokens", "200.0 (190.0–210.0) /s", "Go: 100.0 (95.0–105.0) /s", "2 (2–2)", "1.6", "3", "reach",
+        "tokens", "200 (190–210) /s", "Go: 100 (95.0–105) /s", "2 (2–2)", "1.6", "3", "reach",
     ]
 
 
