@@ -18,7 +18,9 @@ from .report import report, save, write_picture
 from .rows import Row, STEADY, agent_rows, live_rows, overload_rows
 from .run import Run
 
-TOOLS = {"taskset": "util-linux", "wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx-light", "openssl": "openssl"}
+TOOLS = {
+    "taskset": "util-linux", "wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx-light", "openssl": "openssl",
+}  # fmt: skip
 SUBJECTS = {"rounds": rounds.measure, "overload": overload.measure, "live": live.measure, "agent": agent.measure}
 
 
@@ -30,7 +32,7 @@ def at_least_one(text: str) -> int:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 -m Benchmarks", description="Jobsworth beside its peers, in one run.")
+    parser = argparse.ArgumentParser(prog="python3 -m Benchmarks", description="Jobsworth beside its peers.")
     number = {"type": at_least_one}
     parser.add_argument("--rounds", **number, default=3, help="rounds over everything (default: 3)")
     parser.add_argument("--seconds", **number, default=3, help="of load each time (default: 3)")

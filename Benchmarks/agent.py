@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from .consumption import cpu_seconds, family, resident_megabytes
-from .exchange import ask, expect
+from .exchange import ask, bearer, expect
 from .faults import BenchmarkError, say
 from .issuer import add_runner, issuer, register
 from .load import generate, generator_command
@@ -40,8 +40,8 @@ def measure(run: Run) -> None:
 
 def job_token(run: Run, target: Target) -> pathlib.Path:
     """A file with a token for the trust domain: the job's evidence."""
-    path, bearer = register(target, add_runner(run, target.name), "1001", audience=f"spiffe://{TRUST_DOMAIN}")
-    answer = expect(200, ask(target.port, "GET", path, headers={"Authorization": f"Bearer {bearer}"}), "the job's token")
+    path, request_token = register(target, add_runner(run, target.name), "1001", audience=f"spiffe://{TRUST_DOMAIN}")
+    answer = expect(200, ask(target.port, "GET", path, headers=bearer(request_token)), "the job's token")
     file = run.folder(target.name) / "token"
     file.touch(mode=0o600)
     file.write_text(json.loads(answer)["value"])

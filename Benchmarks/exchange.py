@@ -52,13 +52,15 @@ def expect(status: int, answer: tuple[int, bytes], what: str) -> bytes:
     return answer[1]
 
 
-def wait_until_ready(program: Program, port: int, target: str = JWKS_PATH, *, tls: bool = False) -> None:
+def wait_until_ready(
+    program: Program, port: int, target: str = JWKS_PATH, *, tls: bool = False, seconds: int = DEADLINE_SECONDS
+) -> None:
     """Until the first 200."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         program.check_alive()
         with contextlib.suppress(OSError, http.client.HTTPException):
             if ask(port, "GET", target, tls=tls)[0] == 200:
                 return
         time.sleep(0.001)
-    raise BenchmarkError(f"no 200 from port {port} within {DEADLINE_SECONDS} s")
+    raise BenchmarkError(f"no 200 from port {port} within {seconds} s")

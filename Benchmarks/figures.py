@@ -41,8 +41,8 @@ def recovery_seconds(
 ) -> float:
     """How long after the end of a flood the first of `calm` good and quick answers in a row was asked for.
 
-    A timeline has a request a line: when it was sent (µs), how long its answer took (µs), the status. Infinite when the
-    timeline ends before.
+    A timeline has a request a line: when it was sent (µs), how long its answer took (µs), the status.
+    Infinite when the timeline ends before.
     """
     after = sorted(entry for entry in timeline if entry[0] >= ended_us)
     good = [status == 200 and latency <= within_us for _, latency, status in after]

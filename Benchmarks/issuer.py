@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from . import jobs
 from .exchange import JWKS_PATH, ask, bearer, expect, wait_until_ready
 from .faults import BenchmarkError
-from .processes import environment, free_port, output, running
+from .processes import DEADLINE_SECONDS, environment, free_port, output, running
 from .run import Run
 from .target import Target, write_requests
 
@@ -24,8 +24,9 @@ def storage(run: Run, name: str) -> str:
 
 @contextlib.contextmanager
 def issuer(
-    run: Run, name: str, algorithm: str = "ES256", certificate: tuple[pathlib.Path, pathlib.Path] | None = None
-) -> Iterator[Target]:
+    run: Run, name: str, algorithm: str = "ES256", certificate: tuple[pathlib.Path, pathlib.Path] | None = None,
+    *, patience: int = DEADLINE_SECONDS,
+) -> Iterator[Target]:  # fmt: skip
     """`jobsworth serve` on the store of its name, answering; https with a certificate and its key."""
     folder = run.folder(name)
     port = free_port()
@@ -35,7 +36,7 @@ def issuer(
     if certificate:
         serve += ["--tls-certificate", str(certificate[0]), "--tls-key", str(certificate[1])]
     with running(run.cores.serving(serve), folder / "serve.log") as program:
-        wait_until_ready(program, port, tls=certificate is not None)
+        wait_until_ready(program, port, tls=certificate is not None, seconds=patience)
         yield Target(name, program, port, url)
 
 
@@ -87,7 +88,7 @@ def check_token(
     )
     signed_with, missing = header_of(token)["alg"], [name for name in facts if not claims.get(name)]
     if signed_with != algorithm or missing:
-        raise BenchmarkError(f"{target.name}: a token signed with {signed_with} instead of {algorithm}, without {missing}")
+        raise BenchmarkError(f"{target.name}: a token of {signed_with} instead of {algorithm}, without {missing}")
     return len(token)
 
 

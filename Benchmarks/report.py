@@ -30,10 +30,11 @@ def report(run: Run, about: dict[str, str], rows: list[Row]) -> str:
 
 def conditions(run: Run) -> str:
     return (
-        f"Rounds: {run.rounds}, {run.seconds} s a load, ours and peers in turn; every server on core {run.cores.server}, "
-        f"every load on core {run.cores.load}. wrk: {CONNECTIONS} connections; h2load: {HTTP2_CONNECTIONS} connections of "
-        f"{HTTP2_STREAMS} streams; floods: up to {FLOOD_CONNECTIONS} connections. {run.starts} starts, {run.live_jobs} "
-        f"live jobs, {jobs.JOBS} jobs of {len(jobs.FACTS)} facts under load. MB are millions of bytes."
+        f"Rounds: {run.rounds}, {run.seconds} s a load, ours and peers in turn; every server on core "
+        f"{run.cores.server}, every load on core {run.cores.load}. wrk: {CONNECTIONS} connections; h2load: "
+        f"{HTTP2_CONNECTIONS} connections of {HTTP2_STREAMS} streams; floods: up to {FLOOD_CONNECTIONS} connections. "
+        f"{run.starts} starts, {run.live_jobs} live jobs, {jobs.JOBS} jobs of {len(jobs.FACTS)} facts under load. "
+        "MB are millions of bytes."
     )
 
 
@@ -49,7 +50,8 @@ def noise(run: Run) -> str:
 
 def counted(run: Run) -> str:
     """What was counted, so that nobody has to believe that the same work was done."""
-    sizes = [f"{name.removesuffix('.token_bytes')} {count}" for name, count in run.facts.items() if "token_bytes" in name]
+    suffix = ".token_bytes"
+    sizes = [f"{name.removesuffix(suffix)} {count}" for name, count in run.facts.items() if name.endswith(suffix)]
     parts = [
         f"{name}: {run.facts[name + '.tokens']} tokens received, {run.facts[name + '.audit_records']} permits in the "
         "audit log" for name in ("ES256", "RS256") if f"{name}.tokens" in run.facts
