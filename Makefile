@@ -11,6 +11,8 @@ SWIFT_FLAGS := --scratch-path $(SCRATCH) --explicit-target-dependency-import-che
 QUIET_LINES := ^(◇|✔ (Test "|Test case|Suite))| started\.$$
 VENV := .venv
 DEBUG_BINARY = $(abspath $(SCRATCH))/debug/jobsworth
+# What `make bench` is told, as BENCH_OPTIONS=--quick.
+BENCH_OPTIONS ?=
 RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
 
 help: ## Show what there is
@@ -78,8 +80,8 @@ smoke: release ## The release binary through the quick start
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) JOBSWORTH_RUN_FOLDER=$$(mktemp -d) JOBSWORTH_RUN_PORT=18765 docs/quick-start.sh --once
 
 bench: release ## The performance table, peers side by side
-	@Tests/Support/install_packages.sh nginx-light wrk openssl
-	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 Benchmarks/bench.py
+	@Tests/Support/install_packages.sh nginx-light wrk nghttp2-client openssl python3-venv
+	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 
 packages: ## Install the Debian packages that are missing
 	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace cron nginx libfaketime
@@ -93,4 +95,4 @@ $(VENV)/installed: Tests/BlackBox/requirements.txt
 	@touch $@
 
 clean: ## Remove what was built and what make run made
-	@rm -rf $(SCRATCH) $(VENV) Keys/local
+	@rm -rf $(SCRATCH) $(VENV) Keys/local Benchmarks/.cache
