@@ -303,11 +303,14 @@ def test_an_issuer_of_many_tenants_without_an_owner_is_a_loud_warning(agents):
     agent = agents.make(issuers=[{"issuer": "https://token.actions.githubusercontent.com"}])
     done = harness.run_cli("agent", "check", "--config", str(agent.file))
     assert done.returncode == 0 and "warning" in done.stderr and "githubusercontent" in done.stderr
+    doctor = harness.run_cli("doctor", "--agent-config", str(agent.file))
+    assert doctor.returncode == 1 and doctor.stdout.startswith("DANGER ") and "githubusercontent" in doctor.stdout
     agent.start()
     assert "dangerous" in agent.output()
     owned = agents.make(issuers=[{"issuer": "https://token.actions.githubusercontent.com",
                                   "requiredClaims": {"repository_owner_id": "7"}}])
     assert harness.run_cli("agent", "check", "--config", str(owned.file)).stderr == ""
+    assert harness.run_cli("doctor", "--agent-config", str(owned.file)).returncode == 0
 
 
 # --- keys --------------------------------------------------------------------------------------------------------------
