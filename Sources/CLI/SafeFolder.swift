@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// Folders in which nobody but their owner and root can put one thing in the place of another.

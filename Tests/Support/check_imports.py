@@ -8,6 +8,7 @@ import pathlib
 import re
 import sys
 
+# CoreFoundation: depending on what is loaded first, the compiler takes it for the home of `struct stat`.
 CORE = {"Crypto", "CryptoExtras", "Synchronization", "FoundationEssentials"}
 ALLOWED = {
     "JOSE": CORE,
@@ -27,7 +28,7 @@ ALLOWED = {
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "Policy", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
     "Publication": {"AsyncHTTPClient", "Crypto", "Discovery", "Foundation", "JOSE", "Keys", "NIOCore", "NIOHTTP1"},
-    "CLI": {"Agent", "ArgumentParser", "AsyncHTTPClient", "Attestation", "CLinux", "Configuration", "Crypto",
+    "CLI": {"Agent", "ArgumentParser", "AsyncHTTPClient", "Attestation", "CLinux", "Configuration", "CoreFoundation", "Crypto",
             "Discovery", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Issuer", "JOSE", "JobFile", "Keys",
             "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Policy", "Publication", "SPIFFE", "Server",
             "ServiceLifecycle", "Storage", "SwiftASN1", "SwiftProtobuf", "Synchronization", "UnixSignals",
