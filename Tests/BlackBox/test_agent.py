@@ -108,6 +108,26 @@ def test_an_x509_svid_is_what_openssl_and_cryptography_want(agent, evidence, dir
     assert int(record["serial"], 16) == leaf.serial_number
 
 
+@pytest.mark.parametrize("trusted", [True, False], ids=["of its own CA", "of nobody we know"])
+def test_an_issuer_is_reached_over_tls_and_only_with_a_certificate_of_who_is_trusted(issuers, agents, directory, trusted):
+    from standins import self_made_certificate
+    certificate, key, _ = self_made_certificate(directory, "127.0.0.1")
+    tls = ssl.create_default_context(cafile=str(certificate))
+    issuer = issuers.start(
+        scheme="https", tls=tls, arguments=("--tls-certificate", str(certificate), "--tls-key", str(key)))
+    trust = {"caBundle": str(certificate)} if trusted else {}
+    proxy = f"http://127.0.0.1:{harness.free_port()}"
+    agent = agents.start(
+        issuers=[{"issuer": issuer.url, **trust}], environment={"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": ""})
+    token = issuer.runner("acme/*").register(harness.registration(
+        harness.facts(repository="acme/widgets"))).token(AUDIENCE)
+    if trusted:
+        assert subject(agent, token) == SEED_ID
+    else:
+        done = jwt_svid(agent, token)
+        assert done.returncode == 1 and "workload attestation failed" in done.stderr, done.stderr
+
+
 def test_an_svid_outlives_its_token_by_an_hour_at_most(module_agents, evidence):
     agent = module_agents.start(
         issuers=[{"issuer": evidence.url}], policy={"x509": {"ttl": "24h"}, "jwt": {"ttl": "12h"}})
