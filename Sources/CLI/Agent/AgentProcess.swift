@@ -111,28 +111,9 @@ struct AgentProcess {
         )
         services.append(Listeners(try listeners(desk, metricsPlane, bundlePlane, opened.lock, tls)))
         services += [rotation, issuerKeys, server, ReadinessService(readiness: readiness)]
-        try await run(services)
+        try await ServiceRun(name: "agent", logger: logger).run(services)
         unlink(settings.adminSocket)
         withExtendedLifetime(opened.lock) {}
-    }
-
-    /// Stopped in reverse: readiness first, then the Workload API, the store last.
-    private func run(_ services: [any Service]) async throws {
-        var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-        group.maximumGracefulShutdownDuration = .seconds(30)
-        do {
-            try await ServiceGroup(configuration: group).run()
-        } catch let error as ListenerError {
-            throw CommandFailure.failed("cannot listen on \(error.address): \(error.reason); is another server there?")
-        } catch let error as WorkloadSocketError {
-            throw error.failure
-        } catch {
-            throw CommandFailure.failed("the agent stopped: \(error)")
-        }
     }
 
     /// What is dangerous is said at every start and every change, loudly.

@@ -104,26 +104,9 @@ struct IssuerProcess {
         // After the listeners: a key counts as published once it is really served.
         services.append(rotation)
         services.append(ReadinessService(readiness: readiness))
-        try await run(services)
+        try await ServiceRun(name: "issuer", logger: logger).run(services)
         unlink(configuration.adminSocket)
         withExtendedLifetime(opened.lock) {}
-    }
-
-    /// Stopped in reverse: readiness first, then the listeners, the store last.
-    private func run(_ services: [any Service]) async throws {
-        var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-        group.maximumGracefulShutdownDuration = .seconds(30)
-        do {
-            try await ServiceGroup(configuration: group).run()
-        } catch let error as ListenerError {
-            throw CommandFailure.failed("cannot listen on \(error.address): \(error.reason); is another server there?")
-        } catch {
-            throw CommandFailure.failed("the issuer stopped: \(error)")
-        }
     }
 
     // MARK: - Parts
