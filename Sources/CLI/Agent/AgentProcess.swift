@@ -9,7 +9,6 @@ import SPIFFE
 import Server
 import ServiceLifecycle
 import Storage
-import UnixSignals
 
 /// Puts the agent together and runs it until it is told to stop.
 struct AgentProcess {

@@ -8,7 +8,6 @@ import Policy
 import Server
 import ServiceLifecycle
 import Storage
-import UnixSignals
 
 /// Puts the issuer together and runs it until it is told to stop.
 struct IssuerProcess {
