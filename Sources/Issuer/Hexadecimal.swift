@@ -10,11 +10,15 @@ enum Hexadecimal {
 
     /// Two words and not sixteen bytes: each number that the system generator makes is a system call.
     static func random128Bits(using generator: inout some RandomNumberGenerator) -> ByteString {
-        let words: [UInt64] = [generator.next(), generator.next()]
-        return ByteString(
-            words.flatMap { word in
-                stride(from: 60, through: 0, by: -4).map { digits[Int(truncatingIfNeeded: word >> $0) & 0x0F] }
+        var text: [UInt8] = []
+        text.reserveCapacity(32)
+        for _ in 0..<2 {
+            var word: UInt64 = generator.next()
+            for _ in 0..<16 {
+                word = word << 4 | word >> 60
+                text.append(digits[Int(truncatingIfNeeded: word & 0x0F)])
             }
-        )
+        }
+        return ByteString(text)
     }
 }

@@ -6,6 +6,8 @@ package import Keys
 /// Every change is acknowledged only after it is durable.
 package protocol JobStore: Sendable {
     func job(_ id: JobID) async throws(StoreError) -> Job?
+    /// The live job as memory holds it, without a wait; nil where the store must be asked.
+    func heldJob(_ id: JobID) -> Job?
     func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job?
     /// Stores the job, the pins of its repository and the records of its named tokens, all or none.
     func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome
@@ -40,4 +42,9 @@ package protocol JobStore: Sendable {
     func endLapsedJobs(at now: NumericDate) async throws(StoreError) -> Int
     /// Ends every job; answers how many.
     func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate) async throws(StoreError) -> Int
+}
+
+extension JobStore {
+    /// Nothing is held: the store is asked.
+    package func heldJob(_ id: JobID) -> Job? { nil }
 }

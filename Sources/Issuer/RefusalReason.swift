@@ -71,6 +71,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case notOptedIn = "not_opted_in"
     case fork
     case runnerRevoked = "runner_revoked"
+    case rateLimited = "rate_limited"
 
     // The state of things.
     case notFound = "not_found"

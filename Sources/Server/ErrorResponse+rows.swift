@@ -138,6 +138,12 @@ extension ErrorResponse {
             Row(.forbidden, "access_denied", "the job was registered without the permission id-token: write")
         case .fork: Row(.forbidden, "access_denied", "the job comes from a fork, and no policy rule names forks")
         case .runnerRevoked: Row(.forbidden, "access_denied", "the runner was revoked")
+        case .rateLimited:
+            Row(
+                .tooManyRequests,
+                "temporarily_unavailable",
+                "the job asks for tokens too often; keep a token until it expires, or see tokens.rateLimit"
+            )
         case .notFound: Row(.notFound, "invalid_request", "there is no such thing here")
         case .alreadyExists: conflict("it exists already")
         case .jobEnded: conflict("the job has ended")

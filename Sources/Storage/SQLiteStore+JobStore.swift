@@ -8,8 +8,12 @@ import Synchronization
 
 extension SQLiteStore: JobStore {
     package func job(_ id: JobID) async throws(StoreError) -> Job? {
-        if let live = liveJobs.withLock({ $0[id] }) { return live }
+        if let live = heldJob(id) { return live }
         return try await writer.write { try Job.fetch(id, in: $0) }
+    }
+
+    package func heldJob(_ id: JobID) -> Job? {
+        liveJobs.withLock { $0[id] }
     }
 
     package func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job? {
