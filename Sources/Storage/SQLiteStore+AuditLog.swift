@@ -9,11 +9,12 @@ extension SQLiteStore: AuditLog {
     package func commit(
         _ permits: [AuditRecord],
         of job: Job,
-        at now: NumericDate
-    ) async throws(StoreError) -> CommitObstacle? {
+        at now: NumericDate,
+        then: @escaping @Sendable (Result<CommitObstacle?, StoreError>) -> Void
+    ) {
         let id = job.id
         let revision = job.revision
-        return try await writer.write { [self] database in
+        writer.write { [self] database in
             var reason = try refusal(of: permits, job: id, revision: revision, at: now, in: database)
             if reason == nil {
                 switch try Self.countUses(permits, of: id, at: now, in: database) {
@@ -31,6 +32,8 @@ extension SQLiteStore: AuditLog {
                     .execute(arguments: [Data(id.text.bytes)])
             }
             return reason.map { .refused($0) }
+        } then: {
+            then($0)
         }
     }
 

@@ -49,9 +49,19 @@ final class TransactionWriter: Sendable {
         committed: @escaping @Sendable (Value) -> Void = { _ in }
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-            enqueue(Pending(body: body, committed: committed, continuation: continuation))
+            write(body, committed: committed) { continuation.resume(returning: $0) }
         }
         return try result.get()
+    }
+
+    /// The same without a task that waits: `then` has the answer, on the writer's thread after the commit, or at once
+    /// where nothing can be queued.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value,
+        committed: @escaping @Sendable (Value) -> Void = { _ in },
+        then: @escaping @Sendable (Result<Value, StoreError>) -> Void
+    ) {
+        enqueue(Pending(body: body, committed: committed, then: then))
     }
 
     /// Writes nothing any more, until a restart.
@@ -171,17 +181,17 @@ private protocol PendingWork: Sendable {
 private final class Pending<Value: Sendable>: PendingWork {
     private let body: @Sendable (Database) throws -> Value
     private let committed: @Sendable (Value) -> Void
-    private let continuation: CheckedContinuation<Result<Value, StoreError>, Never>
+    private let then: @Sendable (Result<Value, StoreError>) -> Void
     private let value = Mutex<Value?>(nil)
 
     init(
         body: @escaping @Sendable (Database) throws -> Value,
         committed: @escaping @Sendable (Value) -> Void,
-        continuation: CheckedContinuation<Result<Value, StoreError>, Never>
+        then: @escaping @Sendable (Result<Value, StoreError>) -> Void
     ) {
         self.body = body
         self.committed = committed
-        self.continuation = continuation
+        self.then = then
     }
 
     func run(in database: Database) throws {
@@ -192,10 +202,10 @@ private final class Pending<Value: Sendable>: PendingWork {
     func succeed() {
         guard let result = value.withLock({ $0 }) else { return fail(.unavailable) }
         committed(result)
-        continuation.resume(returning: .success(result))
+        then(.success(result))
     }
 
     func fail(_ error: StoreError) {
-        continuation.resume(returning: .failure(error))
+        then(.failure(error))
     }
 }

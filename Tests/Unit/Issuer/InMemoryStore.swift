@@ -141,13 +141,21 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
 
     // MARK: Audit
 
-    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> CommitObstacle?
-    {
-        try working { state in
-            let reason = state.refusal
-            state.records += permits.map { record in reason.map(record.denied) ?? record }
-            return reason.map { .refused($0) }
-        }
+    func commit(
+        _ permits: [AuditRecord],
+        of job: Job,
+        at now: NumericDate,
+        then: @escaping @Sendable (Result<CommitObstacle?, StoreError>) -> Void
+    ) {
+        then(
+            Result { () throws(StoreError) in
+                try working { state in
+                    let reason = state.refusal
+                    state.records += permits.map { record in reason.map(record.denied) ?? record }
+                    return reason.map { .refused($0) }
+                }
+            }
+        )
     }
 
     func commit(svids permits: [AuditRecord]) async throws(StoreError) -> RefusalReason? {
