@@ -5,7 +5,10 @@ enum Hexadecimal {
     private static let digits = Array("0123456789abcdef".utf8)
 
     static func isDigit(_ byte: UInt8) -> Bool {
-        digits.contains(byte)
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
+        default: false
+        }
     }
 
     /// Two words and not sixteen bytes: each number that the system generator makes is a system call.

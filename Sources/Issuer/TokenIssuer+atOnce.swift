@@ -9,15 +9,18 @@ extension TokenIssuer {
     /// A token for one audience; nil where it would be refused or the job waits.
     package func prepareAtOnce(_ audience: ByteString, for job: Job, at now: NumericDate) -> PreparedToken? {
         do throws(Refusal) {
-            let template =
-                try knownTemplate(audience, for: job)
-                ?? template(for: TokenRequest(audiences: Audiences([audience])), job)
+            let template = try knownOrNewTemplate(audience, for: job)
             let prepared = try prepare(template, for: job, at: now)
             try Self.refuseWaiting(job, for: template.approval.get(), at: now)
             return prepared
         } catch {
             return nil
         }
+    }
+
+    private func knownOrNewTemplate(_ audience: ByteString, for job: Job) throws(Refusal) -> TokenTemplate {
+        if let known = knownTemplate(audience, for: job) { return known }
+        return try template(for: TokenRequest(audiences: Audiences([audience])), job)
     }
 
     /// Signs on the spot and hands the record to the log; `then` runs where the log's `then` does, or at once.

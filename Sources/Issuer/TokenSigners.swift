@@ -1,5 +1,5 @@
 import JOSE
-package import Keys
+import Keys
 
 /// The keys that sign tokens now, each with the header of its tokens, encoded once.
 struct TokenSigners: Sendable {

@@ -9,6 +9,7 @@ enum ConfigurationKey: String, CaseIterable {
     case tlsKey = "http.tlsKey"
     case admin = "http.admin"
     case metrics = "http.metrics"
+    case fastPath = "http.fastPath"
     case storage = "storage.url"
     case sealingKeyFile = "sealing.keyFile"
     case algorithm = "tokens.algorithm"
@@ -19,6 +20,8 @@ enum ConfigurationKey: String, CaseIterable {
     case claims = "tokens.claims"
     case optIn = "tokens.optIn"
     case jobJWTAudience = "tokens.jobJWTAudience"
+    case rateLimit = "tokens.rateLimit"
+    case rateBurst = "tokens.rateBurst"
     case policy = "policy.file"
     case rotationInterval = "keys.rotationInterval"
     case publicationLead = "keys.publicationLead"
@@ -47,7 +50,7 @@ enum ConfigurationKey: String, CaseIterable {
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
         case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
-            .jobJWTAudience, .rotationInterval,
+            .jobJWTAudience, .rateLimit, .rateBurst, .fastPath, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:
             nil

@@ -192,6 +192,7 @@ struct IssuerProcess {
             ),
             requestTokens: requestTokens,
             metrics: metrics,
+            rates: JobRates(configuration.jobRate),
             hold: hold,
             logger: logger
         )
@@ -235,7 +236,13 @@ struct IssuerProcess {
         _ load: ServerLoad,
         _ tls: TLSIdentity?
     ) -> Listener {
-        Listener(address: address, plane: plane, load: load, tls: tls) { [logger] in
+        Listener(
+            address: address,
+            plane: plane,
+            load: load,
+            tls: tls,
+            hasFastPath: configuration.hasFastPath
+        ) { [logger] in
             logger.info("listening", metadata: ["address": "\(address)"])
         }
     }

@@ -23,6 +23,10 @@ struct ServeConfiguration {
     /// Whom the tokens that every job gets are for; nil where jobs opt in.
     var jobJWTAudiences: Audiences?
     var forgeURL: ByteString?
+    /// How often one job may ask for a token; nil where it may as often as it likes.
+    var jobRate: RequestRate?
+    /// Whether hot requests are answered from their bytes; the answers are the same without.
+    var hasFastPath: Bool
     var rules: RotationRules
     var revocationLedger: String
     /// Whether a new issuer may begin although there is a sealing key already.
@@ -43,6 +47,8 @@ struct ServeConfiguration {
         policyFile = sources[.policy]
         jobJWTAudiences = reading.jobJWTAudiences()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
+        jobRate = reading.jobRate()
+        hasFastPath = reading.hasFastPath()
         let schedule = reading.schedule(for: profiles)
         guard reading.problems.isEmpty, let issuer, let files, let schedule else {
             throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
@@ -182,6 +188,29 @@ private struct ConfigurationReading {
         case let text?:
             problems.append("tokens.optIn must be true or false, and not \(text)")
             return nil
+        }
+    }
+
+    /// Nil for `tokens.rateLimit: 0`: no limit.
+    mutating func jobRate() -> RequestRate? {
+        let standard = RequestRate.ofOneJob
+        let perSecond = sources[.rateLimit].map { Int($0) ?? -1 } ?? standard.perSecond
+        let burst = sources[.rateBurst].map { Int($0) ?? -1 } ?? max(standard.burst, 2 * perSecond)
+        if perSecond == 0, sources[.rateBurst] == nil { return nil }
+        if let rate = RequestRate(perSecond: perSecond, burst: burst) { return rate }
+        problems.append(
+            "tokens.rateLimit and tokens.rateBurst must be numbers from 1 to 1000000, or tokens.rateLimit 0 for no limit"
+        )
+        return nil
+    }
+
+    mutating func hasFastPath() -> Bool {
+        switch sources[.fastPath] {
+        case nil, "true": return true
+        case "false": return false
+        case let text?:
+            problems.append("\(ConfigurationKey.fastPath.rawValue) must be true or false, and not \(text)")
+            return true
         }
     }
 
