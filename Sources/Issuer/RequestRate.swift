@@ -18,12 +18,13 @@ package struct RequestRate: Hashable, Sendable {
         self.burst = burst
     }
 
-    /// What one job may ask for where nothing is configured.
-    package static let ofOneJob = RequestRate(uncheckedPerSecond: 10, burst: 20)
+    /// What one job may ask for where nothing is configured: more than a pipeline of many steps ever does, and a
+    /// twentieth of what one core can sign with RS256.
+    package static let ofOneJob = RequestRate(uncheckedPerSecond: 50, burst: 500)
 
     /// When the next request is due after one at `now`; nil where that one comes too early and is to be refused.
     ///
-    /// - Parameter due: When it was due by what came before, in nanoseconds on the clock of `now`; nil for the first.
+    /// `due` is when it was due by what came before, nil for the first; all in nanoseconds on one clock.
     package func next(after due: Int64?, at now: Int64) -> Int64? {
         let interval = 1_000_000_000 / Int64(perSecond)
         let due = max(due ?? now, now)

@@ -193,9 +193,9 @@ private struct ConfigurationReading {
 
     /// Nil for `tokens.rateLimit: 0`: no limit.
     mutating func jobRate() -> RequestRate? {
-        let standard = RequestRate.ofOneJob
-        let perSecond = sources[.rateLimit].map { Int($0) ?? -1 } ?? standard.perSecond
-        let burst = sources[.rateBurst].map { Int($0) ?? -1 } ?? max(standard.burst, 2 * perSecond)
+        let number = { (text: String) in Int(text).flatMap { (0...1_000_000).contains($0) ? $0 : nil } ?? -1 }
+        let perSecond = sources[.rateLimit].map(number) ?? RequestRate.ofOneJob.perSecond
+        let burst = sources[.rateBurst].map(number) ?? min(10 * perSecond, 1_000_000)
         if perSecond == 0, sources[.rateBurst] == nil { return nil }
         if let rate = RequestRate(perSecond: perSecond, burst: burst) { return rate }
         problems.append(
