@@ -108,7 +108,8 @@ final class FastPathHandler: ChannelDuplexHandler {
         case .refused(let answer): write(answer)
         case .prepared(let token, let job, let now):
             guard load.begin() else { return write(tokens.overloadedAtOnce()) }
-            round.add(TokenRound.Entry(handler: self, plane: tokens, token: token, job: job, now: now))
+            let entry = TokenRound.Entry(handler: self, plane: tokens, token: token, job: job, now: now)
+            if !round.add(entry) { refuse(by: tokens) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Issuer
+import JOSE
 import Keys
 import NIOCore
 
@@ -16,19 +17,35 @@ final class TokenRound {
         let token: PreparedToken
         let job: Job
         let now: NumericDate
+        /// In nanoseconds, what its signature will take by what the last ones took.
+        fileprivate var cost: Int64 = 0
         fileprivate let since = NIODeadline.now()
+
+        init(handler: FastPathHandler, plane: RunnerPlane, token: PreparedToken, job: Job, now: NumericDate) {
+            self.handler = handler
+            self.plane = plane
+            self.token = token
+            self.job = job
+            self.now = now
+        }
     }
 
     /// What one turn of the event loop spends on signatures.
     private static let budget = TimeAmount.milliseconds(1)
-    /// What has waited for longer is refused: its client would rather be told at once that there is too much.
-    private static let patience = TimeAmount.milliseconds(40)
+    /// More work than this is not begun: who would have to wait for longer is told at once.
+    private static let maximumWork = TimeAmount.milliseconds(200)
+    /// What waited for longer all the same is refused: its client may have turned to the next attempt.
+    private static let patience = TimeAmount.seconds(1)
     /// Later than at once: what is due at once comes before the sockets.
     private static let pause = TimeAmount.microseconds(10)
 
     private let eventLoop: any EventLoop
     private let releases: TokenReleases
     private var waiting: [Entry] = []
+    /// In nanoseconds, of all that wait.
+    private var work: Int64 = 0
+    /// In nanoseconds, what a signature takes: an average of the last ones.
+    private var costs: [SigningAlgorithm: Int64] = [:]
     private var isScheduled = false
 
     init(eventLoop: any EventLoop) {
@@ -36,35 +53,50 @@ final class TokenRound {
         releases = TokenReleases(eventLoop: eventLoop)
     }
 
-    func add(_ entry: Entry) {
+    /// Signs this token soon; false where there is too much before it.
+    func add(_ entry: Entry) -> Bool {
+        guard work < Self.maximumWork.nanoseconds else { return false }
+        var entry = entry
+        entry.cost = costs[entry.token.algorithm] ?? 0
+        work += entry.cost
         waiting.append(entry)
-        guard !isScheduled else { return }
+        guard !isScheduled else { return true }
         isScheduled = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute { bound.value.sign() }
+        return true
     }
 
     private func sign() {
         let began = NIODeadline.now()
-        var signed = 0
+        var done = 0
         var now = began
         for entry in waiting {
             guard now - began < Self.budget else { break }
-            signed += 1
+            done += 1
+            work -= entry.cost
             if !entry.handler.isAwaited {
                 entry.handler.abandon()
             } else if now - entry.since > Self.patience {
                 entry.handler.refuse(by: entry.plane)
             } else {
                 release(entry)
+                let end = NIODeadline.now()
+                learn((end - now).nanoseconds, entry.token.algorithm)
+                now = end
             }
-            now = .now()
         }
-        waiting.removeFirst(signed)
+        waiting.removeFirst(done)
         isScheduled = !waiting.isEmpty
         guard isScheduled else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: Self.pause) { bound.value.sign() }
+    }
+
+    /// A turn in which the machine did something else is no measure of a signature.
+    private func learn(_ taken: Int64, _ algorithm: SigningAlgorithm) {
+        let taken = min(taken, 2_000_000)
+        costs[algorithm] = costs[algorithm].map { ($0 * 7 + taken) / 8 } ?? taken
     }
 
     private func release(_ entry: Entry) {
