@@ -270,10 +270,13 @@ package final class TokenIssuer: Sendable {
     }
 
     /// The template of one audience for a job, where it was made before and nothing changed since.
+    ///
+    /// - Parameter audience: As it was asked for, not yet looked at: with a space in it, it would be the key of two.
     func knownTemplate(_ audience: ByteString, for job: Job) -> TokenTemplate? {
         let generation = planner.withLock { $0.generation }
         let key = TokenTemplates.Key(job: job.id, audiences: audience)
-        return templates.template(key, revision: job.revision, generation: generation)
+        let known = templates.template(key, revision: job.revision, generation: generation)
+        return known?.audiences.all.count == 1 ? known : nil
     }
 
     func prepare(_ template: TokenTemplate, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
