@@ -271,7 +271,7 @@ package final class TokenIssuer: Sendable {
 
     /// The template of one audience for a job, where it was made before and nothing changed since.
     ///
-    /// - Parameter audience: As it was asked for, not yet looked at: with a space in it, it would be the key of two.
+    /// `audience` was not looked at yet: with a space in it, it would be the key of two.
     func knownTemplate(_ audience: ByteString, for job: Job) -> TokenTemplate? {
         let generation = planner.withLock { $0.generation }
         let key = TokenTemplates.Key(job: job.id, audiences: audience)
