@@ -100,16 +100,14 @@ final class FastPathHandler: ChannelDuplexHandler {
         if let answers = paths.documents?.documentAtOnce(request, in: bytes) {
             return answer(request, buffer, with: answers, context)
         }
-        guard let tokens = paths.tokens, let token = tokens.tokenAtOnce(request, in: bytes) else {
-            return lend(buffer, context)
-        }
+        guard let token = paths.tokens?.tokenAtOnce(request, in: bytes) else { return lend(buffer, context) }
         begin(buffer, context)
         switch token {
         case .refused(let answer): write(answer)
         case .prepared(let token, let job, let now):
-            guard load.begin() else { return write(tokens.overloadedAtOnce()) }
-            let entry = TokenRound.Entry(handler: self, plane: tokens, token: token, job: job, now: now)
-            if !round.add(entry) { refuse(by: tokens) }
+            guard let issuer = paths.tokens?.issuer, load.begin() else { return writeOverloaded() }
+            let entry = TokenRound.Entry(handler: self, issuer: issuer, token: token, job: job, now: now)
+            if !round.add(entry) { refuse() }
         }
     }
 
@@ -197,28 +195,33 @@ final class FastPathHandler: ChannelDuplexHandler {
     }
 
     /// Writes the answer, or has it made behind; the caller flushes.
-    func write(_ outcome: ReleaseOutcome, by plane: RunnerPlane) {
+    func write(_ outcome: ReleaseOutcome) {
         load.end()
         switch outcome {
         case .released(let token):
-            plane.countToken(token)
+            paths.tokens?.countToken(token)
             guard let context, isAwaited else { return }
             let length = RunnerPlane.lengthOfGitHubToken(token.compact)
             var bytes = context.channel.allocator.buffer(capacity: 384 + length)
             RunnerPlane.gitHubTokenHead.write(length: length, framing, to: &bytes)
             RunnerPlane.writeGitHubToken(token.compact, to: &bytes)
             write(bytes, context)
-        case .failed(let error): write(plane.answerAtOnce(to: error))
+        case .failed(let error):
+            if let answer = paths.tokens?.answerAtOnce(to: error) { write(answer) }
         case .undecided:
             guard let context, case .answering(let request) = state else { return }
             lend(request, context)
         }
     }
 
-    /// Writes the answer to a request that waited too long.
-    func refuse(by plane: RunnerPlane) {
+    /// Writes the answer to a request before which there is too much.
+    func refuse() {
         load.end()
-        write(plane.overloadedAtOnce())
+        writeOverloaded()
+    }
+
+    private func writeOverloaded() {
+        if let answer = paths.tokens?.overloadedAtOnce() { write(answer) }
     }
 
     /// The request is of nobody's concern any more.

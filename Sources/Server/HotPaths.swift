@@ -1,5 +1,5 @@
 /// What a listener answers from a request's bytes, without the decoder and without a task.
-package struct HotPaths: Sendable {
+package final class HotPaths: Sendable {
     let documents: PublicPlane?
     let tokens: RunnerPlane?
 

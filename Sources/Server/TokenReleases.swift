@@ -32,8 +32,7 @@ final class TokenReleases: Sendable {
             return waiting
         }
         for delivery in deliveries {
-            let entry = delivery.entry.value
-            entry.handler.write(delivery.outcome, by: entry.plane)
+            delivery.entry.value.handler.write(delivery.outcome)
         }
         for delivery in deliveries { delivery.entry.value.handler.flush() }
     }

@@ -11,9 +11,9 @@ import NIOCore
 /// the JWK Set does not wait for all the others' tokens.
 final class TokenRound {
     /// One request that is decided.
-    struct Entry {
+    final class Entry {
         let handler: FastPathHandler
-        let plane: RunnerPlane
+        let issuer: TokenIssuer
         let token: PreparedToken
         let job: Job
         let now: NumericDate
@@ -21,9 +21,9 @@ final class TokenRound {
         fileprivate var cost: Int64 = 0
         fileprivate let since = NIODeadline.now()
 
-        init(handler: FastPathHandler, plane: RunnerPlane, token: PreparedToken, job: Job, now: NumericDate) {
+        init(handler: FastPathHandler, issuer: TokenIssuer, token: PreparedToken, job: Job, now: NumericDate) {
             self.handler = handler
-            self.plane = plane
+            self.issuer = issuer
             self.token = token
             self.job = job
             self.now = now
@@ -56,7 +56,6 @@ final class TokenRound {
     /// Signs this token soon; false where there is too much before it.
     func add(_ entry: Entry) -> Bool {
         guard work < Self.maximumWork.nanoseconds else { return false }
-        var entry = entry
         entry.cost = costs[entry.token.algorithm] ?? 0
         work += entry.cost
         waiting.append(entry)
@@ -78,7 +77,7 @@ final class TokenRound {
             if !entry.handler.isAwaited {
                 entry.handler.abandon()
             } else if now - entry.since > Self.patience {
-                entry.handler.refuse(by: entry.plane)
+                entry.handler.refuse()
             } else {
                 release(entry)
                 let end = NIODeadline.now()
@@ -101,7 +100,7 @@ final class TokenRound {
 
     private func release(_ entry: Entry) {
         let bound = NIOLoopBound(entry, eventLoop: eventLoop)
-        entry.plane.issuer.release(entry.token, of: entry.job, at: entry.now) { [releases] outcome in
+        entry.issuer.release(entry.token, of: entry.job, at: entry.now) { [releases] outcome in
             releases.deliver(TokenReleases.Delivery(entry: bound, outcome: outcome))
         }
     }
