@@ -3,22 +3,38 @@ import GRDB
 import Issuer
 import JOSE
 import Keys
-import Logging
+import Policy
 
 extension Job {
     private static let select =
         "SELECT job.*, runner.name AS runner_name FROM job JOIN runner ON runner.id = job.runner"
 
-    /// The jobs that nobody has ended yet.
-    ///
-    /// One that cannot be read gets no more tokens; the others are served.
-    static func live(in database: Database, logger: Logger) throws -> [Job] {
-        let jobs = try fetchAll("ended_at IS NULL", arguments: [], in: database)
-        let stored = try Int.fetchOne(database, sql: "SELECT count(*) FROM job WHERE ended_at IS NULL") ?? 0
-        if stored > jobs.count {
-            logger.critical("jobs cannot be read and get no tokens", metadata: ["count": "\(stored - jobs.count)"])
-        }
-        return jobs
+    /// How many jobs of each runner nobody has ended yet; from an index alone.
+    static func liveCounts(in database: Database) throws -> [Int64: Int] {
+        var counts: [Int64: Int] = [:]
+        let runners = try Int64.fetchCursor(
+            database,
+            sql: "SELECT runner FROM job INDEXED BY job_live_expiry WHERE ended_at IS NULL"
+        )
+        while let runner = try runners.next() { counts[runner, default: 0] += 1 }
+        return counts
+    }
+
+    /// Of a page of live jobs those that have an environment, and where the next page begins.
+    static func withEnvironment(
+        after last: (expiresAt: Int64, id: Data),
+        in database: Database
+    ) throws -> (jobs: [Job], last: (expiresAt: Int64, id: Data)?) {
+        let rows = try Row.fetchAll(
+            database.cachedStatement(
+                sql: select + """
+                     WHERE ended_at IS NULL AND (expires_at, job.id) > (?, ?) ORDER BY expires_at, job.id LIMIT 500
+                    """
+            ),
+            arguments: [last.expiresAt, last.id]
+        )
+        let jobs = rows.compactMap { try? Job(row: $0) }.filter { $0.facts[.environment] != nil }
+        return (jobs, rows.count < 500 ? nil : rows.last.map { ($0["expires_at"], $0["id"]) })
     }
 
     static func fetch(_ id: JobID, in database: Database) throws -> Job? {
