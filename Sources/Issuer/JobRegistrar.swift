@@ -137,7 +137,11 @@ package struct JobRegistrar: Sendable {
         job.changing(approval: try issuer.environment(of: job).flatMap { Approval($0, since: now) })
     }
 
-    private func registerNew(_ job: Job, of runner: Runner, at now: NumericDate) async throws(IssuanceError) -> Registered {
+    private func registerNew(
+        _ job: Job,
+        of runner: Runner,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Registered {
         let (job, isWaiting, prepared) = try Self.refusing { () throws(Refusal) in
             let job = try settled(job, at: now)
             try issuer.checkClaims(of: job)

@@ -12,7 +12,9 @@ extension RunnerBounds {
     /// The longest a credential may be good for: ten years, in seconds.
     package static let maximumValidity: Int64 = 315_360_000
 
-    private static let members: Set<ByteString> = ["allow", "deny", "set", "max_duration", "max_live_jobs", "sources", "valid_for"]
+    private static let members: Set<ByteString> = [
+        "allow", "deny", "set", "max_duration", "max_live_jobs", "sources", "valid_for",
+    ]
 
     package init(parsing object: JSONObject) throws(Refusal) {
         try object.refuseMembers(beyond: Self.members, of: "bounds.")

@@ -83,7 +83,7 @@ extension SQLiteStore: AuditLog {
         let (version, digest) = (row?["version"] as Int64?, row?["digest"] as Data?)
         let known = activeKeys.withLock { $0 }
         if digest != nil, known.version == version, known.digest == digest { return known.kids }
-        let ring = try Self.ring(in: database)
+        let ring = try ring(of: StoredRing(in: database))
         let kids = Set(ring.keys.filter { $0.state == .active }.map(\.kid))
         activeKeys.withLock { $0 = ActiveKeys(version: version, digest: digest, kids: kids) }
         return kids

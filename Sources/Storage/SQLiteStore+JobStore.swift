@@ -176,7 +176,11 @@ extension SQLiteStore: JobStore {
         }
     }
 
-    static func endAllJobs(because reason: JobEnd.Reason, at now: NumericDate, in transaction: Transaction) throws -> Int {
+    static func endAllJobs(
+        because reason: JobEnd.Reason,
+        at now: NumericDate,
+        in transaction: Transaction
+    ) throws -> Int {
         let database = transaction.database
         try database.execute(
             sql: "UPDATE job SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL",

@@ -4,10 +4,11 @@ import GRDB
 import Issuer
 package import JOSE
 package import Keys
+import Synchronization
 
 extension SQLiteStore: KeyStore {
     package func keyRing() async throws -> KeyRing {
-        try await writer.read { try StoredRing(in: $0) }.ring()
+        try ring(of: try await writer.read { try StoredRing(in: $0) })
     }
 
     package func rotationState() async throws -> RotationState {
@@ -19,7 +20,7 @@ extension SQLiteStore: KeyStore {
         }
         // Read outside the transaction: what is damaged is told as such, not as a store that is away.
         return RotationState(
-            ring: try stored.ring(),
+            ring: try ring(of: stored),
             rules: try rules.map(RotationRulesDocument.read),
             tokensExpireBy: uses,
             sightings: sightings
@@ -61,6 +62,11 @@ extension SQLiteStore: KeyStore {
                 ring.version, Data(document), Data(SHA256.hash(data: document)), now.secondsSinceEpoch,
             ]
         )
+    }
+
+    /// To check the keys of a ring takes milliseconds, and it is asked for again and again.
+    func ring(of stored: StoredRing) throws(KeyRingError) -> KeyRing {
+        try lastRing.withLock { last throws(KeyRingError) in try stored.ring(orLast: &last) }
     }
 
     static func ring(in database: Database) throws -> KeyRing {

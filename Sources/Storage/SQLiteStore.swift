@@ -18,6 +18,7 @@ package final class SQLiteStore: Sendable {
     let liveCounts = Mutex<[Int64: Int]>([:])
     let liveRunners = Mutex<[CredentialDigest: Runner]>([:])
     let activeKeys = Mutex(ActiveKeys())
+    let lastRing = Mutex<(stored: StoredRing, ring: KeyRing)?>(nil)
     private let file: FileIdentity?
     private let logger: Logger
 

@@ -110,7 +110,7 @@ struct IssuerProcess {
     /// Stopped in reverse: readiness first, then the listeners, the store last.
     private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            services: services.map { .init(service: NamedService($0)) },
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )

@@ -49,11 +49,16 @@ import Testing
         }
         // Whatever the order was: no permit of the first key follows its withdrawal.
         let records = try await temporary.records()
-        let withdrawal = try #require(records.lastIndex { $0["operation"]?.stringValue == "key_activate" } ?? records.indices.first)
+        let withdrawal = try #require(
+            records.lastIndex { $0["operation"]?.stringValue == "key_activate" } ?? records.indices.first
+        )
         for record in records[withdrawal...] where record["operation"] == "token" && record["decision"] == "permit" {
             #expect(record["kid"] != .string(first) || withdrawal == 0)
         }
-        #expect(try await store.commit([TemporaryStore.permit(of: job, kid: first)], of: job, at: time(1001)) == .refused(.keyWithdrawn))
+        #expect(
+            try await store.commit([TemporaryStore.permit(of: job, kid: first)], of: job, at: time(1001))
+                == .refused(.keyWithdrawn)
+        )
         #expect(try await isUnbroken(store))
     }
 

@@ -51,7 +51,9 @@ import Testing
         #expect(store.records.allSatisfy { $0.decision == .deny && $0.runner == "builder" && $0.job == nil })
     }
 
-    @Test func `a runner with as many live jobs as it may registers no more, and its attempts are a sample`() async throws {
+    @Test func `a runner with as many live jobs as it may registers no more, and its attempts are a sample`()
+        async throws
+    {
         let runner = try Samples.runner(bounds: RunnerBoundsTests.bounds(#"{"max_live_jobs":1}"#))
         let registrar = try registrar()
         let first = try await registrar.register(body(), by: runner, at: now)
