@@ -60,6 +60,26 @@ extension Job {
             .compactMap { try? Job(row: $0) }
     }
 
+    /// Removes, of the `count` jobs that follow `last` by id, those that ended before `end`; answers the last id that was
+    /// looked at, nil at the end of the table.
+    ///
+    /// What they used of their grants goes with them.
+    static func removeEnded(
+        before end: NumericDate,
+        after last: Data,
+        count: Int,
+        in database: Database
+    ) throws -> Data? {
+        let ids = try Data.fetchAll(
+            database.cachedStatement(sql: "SELECT id FROM job WHERE id > ? ORDER BY id LIMIT ?"),
+            arguments: [last, count]
+        )
+        guard let first = ids.first, let final = ids.last else { return nil }
+        try database.cachedStatement(sql: "DELETE FROM job WHERE id BETWEEN ? AND ? AND ended_at < ?")
+            .execute(arguments: [first, final, end.secondsSinceEpoch])
+        return ids.count < count ? nil : final
+    }
+
     func insert(hasToken: Bool, in database: Database) throws {
         let arguments: StatementArguments = [
             Data(id.text.bytes), runner, registration.reference.map { Data($0.bytes) },

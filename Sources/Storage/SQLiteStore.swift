@@ -19,6 +19,8 @@ package final class SQLiteStore: Sendable {
     let liveRunners = Mutex<[CredentialDigest: Runner]>([:])
     let activeKeys = Mutex(ActiveKeys())
     let lastRing = Mutex<(stored: StoredRing, ring: KeyRing)?>(nil)
+    /// The job after which retention goes on.
+    let removedThrough = Mutex(Data())
     private let file: FileIdentity?
     private let logger: Logger
 

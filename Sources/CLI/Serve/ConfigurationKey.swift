@@ -10,6 +10,7 @@ enum ConfigurationKey: String, CaseIterable {
     case admin = "http.admin"
     case metrics = "http.metrics"
     case storage = "storage.url"
+    case retention = "storage.retention"
     case sealingKeyFile = "sealing.keyFile"
     case algorithm = "tokens.algorithm"
     case lifetime = "tokens.lifetime"
@@ -46,7 +47,7 @@ enum ConfigurationKey: String, CaseIterable {
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
+        case .runnerURL, .retention, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
             .jobJWTAudience, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:

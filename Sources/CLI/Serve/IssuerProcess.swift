@@ -70,6 +70,7 @@ struct IssuerProcess {
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+            EndedJobsService(store: store, clock: opened.clock, retention: configuration.retention),
             LapsedCredentialsService(
                 credentials: LapsedCredentials(runners: store, ledger: opened.ledger),
                 clock: opened.clock,
