@@ -12,11 +12,10 @@ extension Job {
     /// How many jobs of each runner nobody has ended yet; from an index alone.
     static func liveCounts(in database: Database) throws -> [Int64: Int] {
         var counts: [Int64: Int] = [:]
-        let runners = try Int64.fetchCursor(
-            database,
-            sql: "SELECT runner FROM job INDEXED BY job_live_expiry WHERE ended_at IS NULL"
-        )
-        while let runner = try runners.next() { counts[runner, default: 0] += 1 }
+        let sql = "SELECT runner FROM job INDEXED BY job_live_expiry WHERE ended_at IS NULL"
+        try database.makeStatement(sql: sql).each { row in
+            if let runner = row.integer(0) { counts[runner, default: 0] += 1 }
+        }
         return counts
     }
 

@@ -30,6 +30,18 @@ extension Statement {
         }
     }
 
+    /// Has `read` look at each row of a statement without parameters.
+    func each(_ read: (BoundRow) throws -> Void) throws {
+        defer { release() }
+        while true {
+            switch sqlite3_step(sqliteStatement) {
+            case SQLITE_ROW: try read(BoundRow(statement: sqliteStatement))
+            case SQLITE_DONE: return
+            default: throw failure()
+            }
+        }
+    }
+
     private func bind(_ values: [BoundValue]) throws {
         for (index, value) in zip(CInt(1)..., values) {
             let code =

@@ -26,7 +26,7 @@ ALLOWED = {
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "Policy", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},
     "Publication": {"AsyncHTTPClient", "Crypto", "Discovery", "Foundation", "JOSE", "Keys", "NIOCore", "NIOHTTP1"},
-    "CLI": {"Agent", "ArgumentParser", "AsyncHTTPClient", "Attestation", "CLinux", "Configuration", "Crypto",
+    "CLI": {"CoreFoundation", "Agent", "ArgumentParser", "AsyncHTTPClient", "Attestation", "CLinux", "Configuration", "Crypto",
             "Discovery", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Issuer", "JOSE", "JobFile", "Keys",
             "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Policy", "Publication", "SPIFFE", "Server",
             "ServiceLifecycle", "Storage", "SwiftASN1", "SwiftProtobuf", "Synchronization", "UnixSignals",
