@@ -10,7 +10,13 @@ package protocol JobStore: Sendable {
     func heldJob(_ id: JobID) -> Job?
     func job(runner: Int64, reference: ByteString) async throws(StoreError) -> Job?
     /// Stores the job, the pins of its repository and the records of its named tokens, all or none.
-    func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome
+    ///
+    /// Refused where `maximum` jobs of its runner live already.
+    func register(
+        _ job: Job,
+        permits: [AuditRecord],
+        liveJobs maximum: Int
+    ) async throws(StoreError) -> RegistrationOutcome
     /// Sets facts of a live job of which no token was issued, and what it is to wait for then; answers why not.
     func setFacts(
         _ facts: JobFacts,
@@ -47,4 +53,9 @@ package protocol JobStore: Sendable {
 extension JobStore {
     /// Nothing is held: the store is asked.
     package func heldJob(_ id: JobID) -> Job? { nil }
+
+    /// Stores the job of a runner of which nothing was said about how many may live.
+    package func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome {
+        try await register(job, permits: permits, liveJobs: RunnerBounds.standardLiveJobs)
+    }
 }

@@ -65,6 +65,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case repositoryNotAllowed = "repository_not_allowed"
     case factNotAllowed = "fact_not_allowed"
     case durationNotAllowed = "duration_not_allowed"
+    case tooManyLiveJobs = "too_many_live_jobs"
     case sourceNotAllowed = "source_not_allowed"
     case credentialExpired = "credential_expired"
     case repositoryPinned = "repository_pinned"

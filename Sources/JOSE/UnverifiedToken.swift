@@ -27,6 +27,9 @@ package struct UnverifiedToken: Sendable {
     /// The most bytes of a token.
     package static let maximumBytes = 16_384
 
+    /// What `typ` of a JWT may be, in lower case.
+    package static let types: Set<ByteString> = ["jwt", "application/jwt"]
+
     /// Takes a token apart.
     ///
     /// Length, alphabet and dots are checked in one pass before anything is copied. Each part has to be strict base64url
@@ -35,10 +38,15 @@ package struct UnverifiedToken: Sendable {
     /// a key or change how the token is read. `typ` is absent or, in any case of letters, `JWT` or `application/jwt`
     /// (RFC 7519 §5.1, RFC 7515 §4.1.9).
     ///
-    /// - Parameter bytes: The token, without surrounding whitespace.
+    /// - Parameters:
+    ///   - bytes: The token, without surrounding whitespace.
+    ///   - types: What `typ` may be instead, in lower case.
     /// - Throws: ``VerificationError``: `tokenTooLarge`, `malformedToken`, `malformedHeader`, `headerMemberNotAllowed`,
     ///   `algorithmNotAllowed`, `typNotAllowed` or `keyIDInvalid`, checked in this order.
-    package init(parsing bytes: [UInt8]) throws(VerificationError) {
+    package init(
+        parsing bytes: [UInt8],
+        types: Set<ByteString> = Self.types
+    ) throws(VerificationError) {
         guard bytes.count <= Self.maximumBytes else { throw .tokenTooLarge }
         let (first, second) = try Self.dots(in: bytes)
         let header = try Self.decode(bytes[..<first])
@@ -47,7 +55,7 @@ package struct UnverifiedToken: Sendable {
         signingInput = Array(bytes[..<second])
         headerObject = try Self.header(header)
         algorithm = try Self.algorithm(in: headerObject)
-        try Self.checkType(in: headerObject)
+        try Self.checkType(in: headerObject, types)
         keyID = try Self.keyID(in: headerObject)
     }
 
@@ -88,11 +96,11 @@ package struct UnverifiedToken: Sendable {
         return algorithm
     }
 
-    private static func checkType(in header: JSONObject) throws(VerificationError) {
+    private static func checkType(in header: JSONObject, _ types: Set<ByteString>) throws(VerificationError) {
         guard let value = header["typ"] else { return }
         guard let type = value.stringValue else { throw .typNotAllowed }
         let lowercased = ByteString(type.bytes.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
-        guard lowercased == "jwt" || lowercased == "application/jwt" else { throw .typNotAllowed }
+        guard types.contains(lowercased) else { throw .typNotAllowed }
     }
 
     private static func keyID(in header: JSONObject) throws(VerificationError) -> ByteString? {

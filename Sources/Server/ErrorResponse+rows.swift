@@ -116,6 +116,13 @@ extension ErrorResponse {
                 "access_denied",
                 "this runner may not register a job for so long; ask for less, or see jobsworth runner list"
             )
+        case .tooManyLiveJobs:
+            Row(
+                .tooManyRequests,
+                "temporarily_unavailable",
+                "as many jobs of this runner live as may; end those that are over, or see jobsworth runner list",
+                retryAfter: 10
+            )
         case .sourceNotAllowed:
             Row(
                 .unauthorized,

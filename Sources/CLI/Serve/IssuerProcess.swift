@@ -74,6 +74,7 @@ struct IssuerProcess {
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+            EndedJobsService(store: store, clock: opened.clock, retention: configuration.retention),
             LapsedCredentialsService(
                 credentials: LapsedCredentials(runners: store, ledger: opened.ledger),
                 clock: opened.clock,
@@ -114,7 +115,7 @@ struct IssuerProcess {
     /// Stopped in reverse: readiness first, then the listeners, the store last.
     private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            services: services.map { .init(service: NamedService($0)) },
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )

@@ -22,6 +22,8 @@ struct ServeConfiguration {
     var policyFile: String?
     /// Whom the tokens that every job gets are for; nil where jobs opt in.
     var jobJWTAudiences: Audiences?
+    /// How long ended jobs are kept.
+    var retention: Duration
     var forgeURL: ByteString?
     /// How often one job may ask for a token; nil where it may as often as it likes.
     var jobRate: RequestRate?
@@ -46,6 +48,7 @@ struct ServeConfiguration {
         profiles = reading.profiles()
         policyFile = sources[.policy]
         jobJWTAudiences = reading.jobJWTAudiences()
+        retention = reading.retention()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
         jobRate = reading.jobRate()
         hasFastPath = reading.hasFastPath()
@@ -252,6 +255,14 @@ private struct ConfigurationReading {
         if let count = Int(text), (4...100).contains(count) { return count }
         problems.append("\(ConfigurationKey.maximumPublished.rawValue) must be from 4 to 100, and not \(text)")
         return 10
+    }
+
+    /// A day at least: a job that is over is asked for again by its reference, and its last tokens still live.
+    mutating func retention() -> Duration {
+        let day: Int64 = 86_400
+        let retention = duration(.retention, else: 30 * day)
+        if retention < .seconds(day) { problems.append("\(ConfigurationKey.retention.rawValue) must be 24h or more") }
+        return retention
     }
 
     private mutating func duration(_ key: ConfigurationKey, else standard: Int64) -> Duration {

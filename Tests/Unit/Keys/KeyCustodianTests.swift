@@ -149,7 +149,7 @@ import Testing
             .publishing(kid(2), at: time(12_000))
         let store = InMemoryKeyStore(ring, rival: rival)
         let outcome = try await custodian(store).turn(at: Rotations.reading(12_000))
-        #expect(outcome.transitions.allSatisfy { $0.algorithm == .RS256 })
+        #expect(outcome.transitions.allSatisfy { $0.purpose == .RS256 })
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.kid) == [try kid(2)])
     }
@@ -517,7 +517,7 @@ import Testing
         let outcome = try await custodian.perform(.activateStandbys([.ES256]), at: Rotations.reading(3000))
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.publishedAt) == [nil])
-        #expect(outcome.transitions.filter { $0.algorithm == .ES256 }.map(\.reason) == [.asked, .asked])
+        #expect(outcome.transitions.filter { $0.purpose == .ES256 }.map(\.reason) == [.asked, .asked])
         #expect(store.transitions == outcome.transitions)
         let next = try await custodian.turn(at: Rotations.reading(3007))
         #expect(next.state.ring.standbys(.ES256).map(\.publishedAt) == [time(3007)])

@@ -188,7 +188,8 @@ struct RotationModel {
     private mutating func ask() throws {
         let planner = RotationPlanner(rules: rules)
         guard let kid = state.ring.keys.randomElement(using: &random)?.kid else { return }
-        let purposes = [nil, [.ES256], [.certificates]].randomElement(using: &random) ?? nil
+        let choices: [[KeyPurpose]?] = [nil, [.ES256], [.certificates]]
+        let purposes = choices.randomElement(using: &random) ?? nil
         let choice = Int.random(in: 0..<4, using: &random)
         let steps = try? {
             switch choice {
