@@ -77,6 +77,7 @@ let package = Package(
             dependencies: [
                 "JOSE", "Keys", "Policy", "Issuer", "CLinux", crypto, logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),

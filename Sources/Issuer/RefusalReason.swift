@@ -65,12 +65,14 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case repositoryNotAllowed = "repository_not_allowed"
     case factNotAllowed = "fact_not_allowed"
     case durationNotAllowed = "duration_not_allowed"
+    case tooManyLiveJobs = "too_many_live_jobs"
     case sourceNotAllowed = "source_not_allowed"
     case credentialExpired = "credential_expired"
     case repositoryPinned = "repository_pinned"
     case notOptedIn = "not_opted_in"
     case fork
     case runnerRevoked = "runner_revoked"
+    case rateLimited = "rate_limited"
 
     // The state of things.
     case notFound = "not_found"

@@ -23,7 +23,7 @@ ALLOWED = {
     "Agent": {"Attestation", "CLinux", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "JOSE", "Keys", "Logging",
               "NIOCore", "NIOHPACK", "NIOHTTP2", "NIOPosix", "SPIFFE", "ServiceLifecycle", "SwiftProtobuf",
               "Synchronization", "WorkloadAPI"},
-    "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "Issuer", "JOSE", "Keys", "Logging", "Policy",
+    "Storage": {"CLinux", "Crypto", "Foundation", "GRDB", "GRDBSQLite", "Issuer", "JOSE", "Keys", "Logging", "Policy",
                 "Synchronization"},
     "Server": {"CLinux", "Discovery", "Foundation", "Issuer", "JOSE", "Keys", "Logging", "Policy", "NIOCore", "NIOExtras",
                "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization"},

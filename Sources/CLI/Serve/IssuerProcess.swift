@@ -69,6 +69,7 @@ struct IssuerProcess {
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+            EndedJobsService(store: store, clock: opened.clock, retention: configuration.retention),
             LapsedCredentialsService(
                 credentials: LapsedCredentials(runners: store, ledger: opened.ledger),
                 clock: opened.clock,
@@ -176,6 +177,7 @@ struct IssuerProcess {
             ),
             requestTokens: requestTokens,
             metrics: metrics,
+            rates: JobRates(configuration.jobRate),
             hold: hold,
             logger: logger
         )
@@ -219,7 +221,13 @@ struct IssuerProcess {
         _ load: ServerLoad,
         _ tls: TLSIdentity?
     ) -> Listener {
-        Listener(address: address, plane: plane, load: load, tls: tls) { [logger] in
+        Listener(
+            address: address,
+            plane: plane,
+            load: load,
+            tls: tls,
+            hasFastPath: configuration.hasFastPath
+        ) { [logger] in
             logger.info("listening", metadata: ["address": "\(address)"])
         }
     }

@@ -13,7 +13,7 @@ struct ServiceRun {
     /// Runs the services; they are stopped in reverse, so readiness stands last and the store first.
     func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            services: services.map { .init(service: NamedService($0)) },
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
