@@ -115,11 +115,18 @@ package struct Listener: Sendable {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-            try pipeline.addHandler(DeadlineHandler(limits: limits, load: load))
+            let deadlines = DeadlineHandler(limits: limits, load: load)
+            try pipeline.addHandler(deadlines)
             if let hotPaths {
                 let round = rounds.round(of: channel.eventLoop)
                 try pipeline.addHandler(
-                    FastPathHandler(paths: hotPaths, load: load, isSecure: tls != nil, round: round)
+                    FastPathHandler(
+                        paths: hotPaths,
+                        load: load,
+                        isSecure: tls != nil,
+                        round: round,
+                        deadlines: deadlines
+                    )
                 )
             }
             try pipeline.addHandler(HTTPResponseEncoder())
