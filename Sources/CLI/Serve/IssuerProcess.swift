@@ -28,7 +28,7 @@ struct IssuerProcess {
         }
         // As many event loops as processors that we may use: the default is as many as the machine has, and two on one
         // processor halve what is signed and committed together.
-        NIOSingletons.groupLoopCountSuggestion = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        NIOSingletons.groupLoopCountSuggestion = ProcessorShare.count
         let opened = try await OpenedStore.open(
             OpenedStore.Place(
                 files: configuration.files,
