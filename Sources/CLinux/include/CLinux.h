@@ -11,6 +11,9 @@ int jobsworth_forbid_crash_reports(void);
 /// own /proc/self/fd either. Returns 0, or errno.
 int jobsworth_forbid_inspection(void);
 
+/// How many processors this process may run on, by its affinity (sched_getaffinity); 0 where the kernel does not say.
+int jobsworth_allowed_processors(void);
+
 /// What SO_PEERCRED answers: `struct ucred`, which Swift does not see.
 struct jobsworth_peer_credentials {
     pid_t pid;
