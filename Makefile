@@ -76,7 +76,8 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 Benchmarks/bench.py
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace cron nginx libfaketime
+	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev python3-venv curl strace cron nginx nghttp2-client \
+		libfaketime
 
 venv: $(VENV)/installed
 

@@ -17,6 +17,9 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
@@ -83,8 +86,9 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", crypto, logging, lifecycle,
-                nioCore, nioPosix, nioHTTP1, nioSSL, .product(name: "NIOExtras", package: "swift-nio-extras"),
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", "CNghttp2", crypto, logging, lifecycle,
+                nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, nioTLS,
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
             ],
             swiftSettings: settings
         ),
@@ -114,6 +118,8 @@ let package = Package(
             exclude: ["workloadapi.proto", "health.proto"]
         ),
         .target(name: "CLinux"),
+        // The system's HTTP/2 (Debian: libnghttp2-dev).
+        .systemLibrary(name: "CNghttp2"),
 
         // The only place that wires.
         .executableTarget(

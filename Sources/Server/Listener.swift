@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOExtras
 import NIOHTTP1
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 
@@ -108,22 +109,52 @@ package struct Listener: Sendable {
     private func addHandlers(_ channel: any Channel, peer: uid_t?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-            try pipeline.addHandler(DeadlineHandler(limits: limits, load: load))
-            try pipeline.addHandler(HTTPResponseEncoder())
+            let deadlines = DeadlineHandler(limits: limits, load: load)
+            guard let tls else {
+                try pipeline.addHandler(deadlines)
+                return try addHTTP1Handlers(pipeline, peer)
+            }
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
+            try pipeline.addHandler(deadlines)
             try pipeline.addHandler(
-                ByteToMessageHandler(
-                    HTTPRequestDecoder(
-                        leftOverBytesStrategy: .dropBytes,
-                        limitConfiguration: limits.decoder
+                ProtocolChoice { negotiated, since in
+                    guard negotiated == "h2" else { return try addHTTP1Handlers(pipeline, peer) }
+                    pipeline.removeHandler(deadlines, promise: nil)
+                    if getenv("JOBSWORTH_HTTP2_NIO") != nil { return try addNIOHTTP2(channel) }
+                    try pipeline.addHandler(
+                        HTTP2ConnectionHandler(plane: plane, limits: limits, load: load, since: since)
                     )
-                )
-            )
-            try pipeline.addHandler(HTTPServerPipelineHandler())
-            try pipeline.addHandler(
-                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+                }
             )
         }
+    }
+
+    private func addNIOHTTP2(_ channel: any Channel) throws {
+        try channel.pipeline.syncOperations.addHandler(
+            NIOHTTP2Handler(mode: .server, eventLoop: channel.eventLoop) { stream in
+                stream.eventLoop.makeCompletedFuture {
+                    try stream.pipeline.syncOperations.addHandler(
+                        NIOHTTP2StreamHandler(plane: plane, limits: limits, load: load)
+                    )
+                }
+            }
+        )
+    }
+
+    private func addHTTP1Handlers(_ pipeline: ChannelPipeline.SynchronousOperations, _ peer: uid_t?) throws {
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(
+            ByteToMessageHandler(
+                HTTPRequestDecoder(
+                    leftOverBytesStrategy: .dropBytes,
+                    limitConfiguration: limits.decoder
+                )
+            )
+        )
+        try pipeline.addHandler(HTTPServerPipelineHandler())
+        try pipeline.addHandler(
+            ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+        )
     }
 }
 
