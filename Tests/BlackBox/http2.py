@@ -7,20 +7,21 @@ import ssl
 import time
 
 from hpack import Decoder, Encoder
-from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame,
-                              SettingsFrame, WindowUpdateFrame)
+from hyperframe.frame import (DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame,
+                              WindowUpdateFrame)
 
 from harness import HOST, Answer
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-NO_ERROR, PROTOCOL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 8, 11
+NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, CANCEL, COMPRESSION_ERROR, \
+    ENHANCE_YOUR_CALM = 0, 1, 3, 5, 6, 8, 9, 11
 
 
 class Peer:
     """One connection; not for use from several threads."""
 
     def __init__(self, port: int, tls: ssl.SSLContext, *, settings: dict[int, int] | None = None, greet: bool = True,
-                 receive_buffer: int | None = None):
+                 window: int = 1 << 30, receive_buffer: int | None = None):
         plain = socket.socket()
         if receive_buffer is not None:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -37,6 +38,7 @@ class Peer:
         self._unread = b""
         if greet:
             self.send(PREFACE + SettingsFrame(0, settings=settings or {}).serialize())
+            self.send(WindowUpdateFrame(0, window_increment=window))
 
     # -- out
 
@@ -53,8 +55,7 @@ class Peer:
         return [(":method", method), (":scheme", "https"), (":authority", self.authority), (":path", path), *more]
 
     def block(self, stream: int, fields: list, *flags: str) -> bytes:
-        frame = HeadersFrame(stream, self.encoder.encode(fields))
-        frame.flags.update(flags)
+        frame = HeadersFrame(stream, self.encoder.encode(fields), flags=flags)
         return frame.serialize()
 
     def ask(self, *arguments, end: bool = True) -> int:

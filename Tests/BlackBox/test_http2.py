@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,8 @@ from hyperframe.frame import (ContinuationFrame, DataFrame, HeadersFrame, PingFr
 
 import harness
 from harness import HOST, registration
-from http2 import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PREFACE, PROTOCOL_ERROR, Peer
+from http2 import (CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, NO_ERROR, PREFACE,
+                   PROTOCOL_ERROR, STREAM_CLOSED, Peer)
 from test_tls import TLSIssuer
 
 FLOOD_SECONDS = 20.0
@@ -55,11 +57,21 @@ def runner(tls):
 def unharmed(tls):
     """Others are served all the while, and nothing of the attack stays in memory."""
     tls.assert_serving()
-    bystander, before = tls.peer(), tls.memory()
-    assert bystander.get().status == 200
+    done, failures, before = threading.Event(), [], tls.memory()
+
+    def bystander() -> None:
+        with tls.peer() as peer:
+            while not done.wait(0.2):
+                answer = peer.get()
+                if getattr(answer, "status", None) != 200:
+                    return failures.append(answer)
+
+    other = threading.Thread(target=bystander)
+    other.start()
     yield
-    with bystander:
-        assert bystander.get().status == 200, "another connection was hit"
+    done.set()
+    other.join()
+    assert not failures, "another connection was hit"
     tls.assert_serving()
     assert tls.memory() - before < 48 * 1024 * 1024, "memory grew"
 
@@ -115,7 +127,7 @@ def test_answers_are_those_of_http1(tls, runner):
         ("GET", "/.well-known/openid-configuration", {}, None), ("HEAD", "/.well-known/jwks", {}, None),
         ("GET", "/.well-known/jwks", {"If-None-Match": tag}, None),
         ("GET", "/.well-known/jwks?x=1", {}, None), ("DELETE", "/.well-known/jwks", {}, None),
-        ("GET", "/", {}, None), ("GET", "/nothing", {}, None), ("BREW", "/.well-known/jwks", {}, None),
+        ("GET", "/", {}, None), ("GET", "/nothing", {}, None), ("PUT", "/.well-known/jwks", {}, None),
         ("POST", "/v1/jobs", {}, b"{}"), ("POST", "/v1/jobs", authorized, b"{}"),
         ("POST", "/v1/jobs", {**authorized, "Content-Type": "application/json"}, b"{"),
         ("POST", "/v1/jobs", {**authorized, "Content-Type": "application/json"}, b"x" * 70_000),
@@ -143,13 +155,14 @@ def test_a_job_lives_and_ends_over_http2(tls, runner):
 
 def test_many_streams_of_one_connection_are_answered_each_with_its_own(tls, runner):
     jobs = [runner.register() for _ in range(8)]
+    repositories = {job.id: job.claims()["repo"] for job in jobs}
     with tls.peer() as peer:
         asked = [(job, peer.ask("GET", job.request_target + f"&audience=a{number}",
                                 ("authorization", f"Bearer {job.request_token}")), f"a{number}")
                  for number in range(10) for job in jobs]
         for job, stream, audience in asked:
             claims = harness.claims_of(peer.answer(stream).json()["value"])
-            assert claims["aud"] == audience and claims["repo"] == job.claims()["repo"]
+            assert claims["aud"] == audience and claims["repo"] == repositories[job.id]
 
 
 def test_a_body_may_be_asked_for_first(tls, runner):
@@ -356,16 +369,16 @@ def test_an_answer_that_is_not_taken_is_given_up(tls, unharmed):
         assert codes <= {CANCEL}, codes
 
 
+@pytest.mark.timeout(180)
 def test_a_peer_that_reads_nothing_is_given_up_and_costs_no_memory(tls, unharmed):
-    peers = [tls.peer(receive_buffer=4096) for _ in range(20)]
+    peers = [tls.peer(receive_buffer=4096) for _ in range(8)]
     for peer in peers:
-        peer.send(WindowUpdateFrame(0, window_increment=1 << 30))
         peer.socket.settimeout(0.2)
         for _ in range(300):
             if peer.is_closed:
                 break
             peer.ask()
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + 70
     while time.monotonic() < deadline and not all(gone(peer) for peer in peers):
         time.sleep(1)
     assert all(gone(peer) for peer in peers)
@@ -443,9 +456,8 @@ def hpack_bomb(peer):
 
     def make():
         stream = peer.new_stream()
-        frame = HeadersFrame(stream, peer.encoder.encode(peer.fields()) + b"\xbe" * 15000)
-        frame.flags.update(["END_HEADERS", "END_STREAM"])
-        return frame.serialize()
+        block = peer.encoder.encode(peer.fields()) + b"\xbe" * 15000
+        return HeadersFrame(stream, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
     return keep_sending(peer, make)
 
 
@@ -493,7 +505,8 @@ def test_a_flood_ends_with_its_connection(tls, name, unharmed):
     with tls.peer() as peer:
         FLOODS[name](peer)
         assert peer.until_closed(), f"still open after {len(peer.frames)} frames from the server"
-        assert peer.goaway in (None, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, 3, 5, 9), peer.goaway
+        assert peer.goaway in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, STREAM_CLOSED,
+                               COMPRESSION_ERROR), peer.goaway
 
 
 def test_resets_bound_the_requests_under_way(tls, runner):

@@ -6,6 +6,7 @@ import NIOHTTP1
 extension HTTP2Session {
     /// A frame's header was read; its payload comes.
     func began(_ type: UInt32, _ id: Int32, _ length: Int, endsStream: Bool) {
+        strayBytes -= 9 + length
         switch type {
         case NGHTTP2_HEADERS.rawValue: return
         // A body that comes in crumbs costs a frame for each.

@@ -27,6 +27,8 @@ final class HTTP2Session {
     var hasServed = false
     /// Bytes of bodies whose requests are not whole yet.
     var heldBodies = 0
+    /// Bytes received that belong to no frame which the library told us of.
+    var strayBytes = 0
     /// Streams that were answered before their request was whole: the peer is told to stop.
     var unread: [Int32] = []
 
@@ -83,8 +85,17 @@ final class HTTP2Session {
         guard !hasFailed else { return }
         self.now = now
         patience.refill(at: now)
+        strayBytes += bytes.count
         let read = nghttp2_session_mem_recv(raw, bytes.baseAddress, bytes.count)
+        chargeStrayBytes()
         if read < 0 || patience.isExhausted { fail(read < 0 ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM) }
+    }
+
+    /// Frames of unknown types are passed over without a word: their bytes are what is left when the others are counted.
+    private func chargeStrayBytes() {
+        guard strayBytes >= 64 else { return }
+        patience.spend(Double(strayBytes / 64) * HTTP2Patience.frame)
+        strayBytes %= 64
     }
 
     func takeEvents() -> [Event] {
