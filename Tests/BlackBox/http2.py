@@ -74,10 +74,12 @@ class Peer:
         return stream
 
     def data(self, stream: int, body: bytes, *, end: bool) -> bool:
-        frame = DataFrame(stream, body)
+        """Sends a body in frames of the size that everybody takes; minding no window."""
+        pieces = [body[start:start + 16384] for start in range(0, len(body), 16384)] or [b""]
+        frames = [DataFrame(stream, piece) for piece in pieces]
         if end:
-            frame.flags.add("END_STREAM")
-        return self.send(frame)
+            frames[-1].flags.add("END_STREAM")
+        return self.send(b"".join(frame.serialize() for frame in frames))
 
     # -- in
 

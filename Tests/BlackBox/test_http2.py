@@ -104,8 +104,11 @@ def test_without_tls_there_is_no_http2(issuer):
 def same_in_both(tls, method: str, target: str, headers: dict, body: bytes | None):
     plain = tls.issuer.call(method, target, headers=headers, body=body)
     with tls.peer() as peer:
-        stream = peer.ask(method, target, *[(name.lower(), value) for name, value in headers.items()], end=body is None)
+        fields = [(name.lower(), value) for name, value in headers.items()]
         if body is not None:
+            fields.append(("content-length", str(len(body))))
+        stream = peer.ask(method, target, *fields, end=body is None)
+        if body is not None and len(body) < 60_000:
             peer.data(stream, body, end=True)
         multiplexed = peer.answer(stream)
     changing = {"date", "connection", "keep-alive"}
