@@ -4,7 +4,6 @@ import Logging
 import NIOCore
 import NIOExtras
 import NIOHTTP1
-import NIOHTTP2
 import NIOPosix
 import NIOSSL
 
@@ -120,25 +119,12 @@ package struct Listener: Sendable {
                 ProtocolChoice { negotiated, since in
                     guard negotiated == "h2" else { return try addHTTP1Handlers(pipeline, peer) }
                     pipeline.removeHandler(deadlines, promise: nil)
-                    if getenv("JOBSWORTH_HTTP2_NIO") != nil { return try addNIOHTTP2(channel) }
                     try pipeline.addHandler(
                         HTTP2ConnectionHandler(plane: plane, limits: limits, load: load, since: since)
                     )
                 }
             )
         }
-    }
-
-    private func addNIOHTTP2(_ channel: any Channel) throws {
-        try channel.pipeline.syncOperations.addHandler(
-            NIOHTTP2Handler(mode: .server, eventLoop: channel.eventLoop) { stream in
-                stream.eventLoop.makeCompletedFuture {
-                    try stream.pipeline.syncOperations.addHandler(
-                        NIOHTTP2StreamHandler(plane: plane, limits: limits, load: load)
-                    )
-                }
-            }
-        )
     }
 
     private func addHTTP1Handlers(_ pipeline: ChannelPipeline.SynchronousOperations, _ peer: uid_t?) throws {
