@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// A file of mode 0600: written whole or not at all, and read only if nobody else can.

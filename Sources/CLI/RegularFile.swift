@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// A file that is none but a file: a pipe in its place would keep who opens it waiting.

@@ -1,4 +1,5 @@
 import CLinux
+import CoreFoundation
 import Foundation
 import Issuer
 import JOSE
