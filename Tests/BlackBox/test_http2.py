@@ -298,8 +298,9 @@ def test_bodies_of_many_streams_are_bounded_together(tls, unharmed):
         for stream in streams:
             # Half a window at a time: the server has opened it again when it answers the PING.
             for _ in range(2):
-                peer.data(stream, b" " * 30_000, end=False)
-                assert peer.pinged()
+                if not peer.frames_of(stream):
+                    peer.data(stream, b" " * 30_000, end=False)
+                    assert peer.pinged()
         refused = [peer.answer(stream, 0.01) for stream in streams]
         assert {answer.status for answer in refused if answer} == {503}
         assert sum(answer is None for answer in refused) < 12
