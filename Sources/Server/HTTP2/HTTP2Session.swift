@@ -91,8 +91,10 @@ final class HTTP2Session {
         if read < 0 || patience.isExhausted { fail(read < 0 ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM) }
     }
 
-    /// Frames of unknown types, and data for a stream that is gone, are passed over without a word: their bytes are what
-    /// is left when the others are counted. A peer may have a window of them on the way to a stream that we refused.
+    /// Charges for frames that the library passes over without a word: unknown types, and data for a stream that is gone.
+    ///
+    /// Their bytes are what is left when the others are counted. A peer may have a window of them on the way to a stream
+    /// that we refused.
     private func chargeStrayBytes() {
         guard strayBytes >= 1024 else { return }
         patience.spend(Double(strayBytes / 1024) * HTTP2Patience.frame)
