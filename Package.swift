@@ -70,7 +70,7 @@ let package = Package(
             dependencies: ["JOSE", "Keys", crypto, certificates, asn1],
             swiftSettings: settings
         ),
-        .target(name: "Attestation", dependencies: ["JOSE", "Keys", "SPIFFE"], swiftSettings: settings),
+        .target(name: "Attestation", dependencies: ["JOSE", "Keys", "Discovery", "SPIFFE"], swiftSettings: settings),
 
         // Edge: one outside thing each. They never import each other.
         .target(
@@ -78,6 +78,7 @@ let package = Package(
             dependencies: [
                 "JOSE", "Keys", "Policy", "Issuer", "CLinux", crypto, logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
@@ -179,14 +180,16 @@ let package = Package(
         ),
         .testTarget(
             name: "AttestationTests",
-            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation"],
+            dependencies: ["TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", crypto],
             path: "Tests/Unit/Attestation",
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", "Agent", "WorkloadAPI", logging, grpc,
+                "TestSupport", "JOSE", "Keys", "SPIFFE", "Attestation", "Agent", "WorkloadAPI", logging, lifecycle,
+                grpc,
+                grpcTransport, protobuf,
             ],
             path: "Tests/Integration/Agent",
             swiftSettings: settings
@@ -211,7 +214,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CLITests",
-            dependencies: ["CLI", nioCore, nioPosix],
+            dependencies: ["JOSE", "Keys", "Issuer", "Attestation", "Server", "CLI", logging, nioCore, nioPosix],
             path: "Tests/Integration/CLI",
             swiftSettings: settings
         ),

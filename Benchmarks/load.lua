@@ -1,6 +1,7 @@
--- The load of bench.py: wrk ... -s load.lua URL
--- BENCH_REQUESTS names a file of "path TAB bearer" lines, asked in turn; without it wrk's own GET of the URL is used.
--- The last line printed is "RESULT " and JSON. With BENCH_EXPLAIN set, the first answer of each bad status is printed.
+-- wrk's side of tokens: wrk ... -s load.lua URL
+-- BENCH_REQUESTS names a file of "target TAB header TAB value" lines, asked in turn; without it wrk's own GET of the URL
+-- is used. The last line printed is "RESULT " and JSON. With BENCH_EXPLAIN set, the first answer of each bad status is
+-- printed.
 
 local file = os.getenv("BENCH_REQUESTS")
 
@@ -10,9 +11,9 @@ if file then
 
    function init()
       for line in io.lines(file) do
-         local path, bearer = line:match("^(%S+)\t(%S+)$")
-         local headers = { Host = wrk.headers["Host"], Authorization = "Bearer " .. bearer }
-         requests[#requests + 1] = wrk.format("GET", path, headers)
+         local target, name, value = line:match("^([^\t]+)\t([^\t]+)\t([^\t]+)$")
+         local headers = { Host = wrk.headers["Host"], [name] = value }
+         requests[#requests + 1] = wrk.format("GET", target, headers)
       end
    end
 

@@ -1,6 +1,7 @@
 package import Attestation
 package import Keys
 package import Logging
+import SPIFFE
 import ServiceLifecycle
 
 /// The SPIFFE Workload API on a Unix socket, for workloads that a ``WorkloadAuthority`` attests.
@@ -40,18 +41,22 @@ package struct WorkloadAPIServer: Service {
     /// Serves until graceful shutdown.
     package func run() async throws {
         let board = service.board
-        try await listener.run([service, HealthService(board: board)], close: { board.close() }, meanwhile: follow)
+        // Before the first client: a change between would be missed.
+        let (bundles, policies) = (service.authority.trustBundles(), service.authority.policyChanges())
+        try await listener.run([service, HealthService(board: board)], close: { board.close() }) {
+            try await follow(bundles, policies)
+        }
     }
 
     /// How many streams are open and at rest.
     package var watches: Int { service.board.waiting }
 
     /// Tells the streams of changes and of the time.
-    private func follow() async throws {
-        let (authority, board) = (service.authority, service.board)
+    private func follow(_ bundles: AsyncStream<TrustBundle>, _ policies: AsyncStream<Int64>) async throws {
+        let board = service.board
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { for await _ in authority.trustBundles() { board.bundleChanged() } }
-            group.addTask { for await _ in authority.policyChanges() { board.policyChanged() } }
+            group.addTask { for await _ in bundles { board.bundleChanged() } }
+            group.addTask { for await _ in policies { board.policyChanged() } }
             while true {
                 try await Task.sleep(for: tick)
                 board.tick(at: service.now().secondsSinceEpoch)

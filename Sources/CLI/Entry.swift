@@ -35,6 +35,7 @@ struct JobsworthCommand: AsyncParsableCommand {
             ServeCommand.self, RunnerCommand.self, RepositoryCommand.self, KeysCommand.self, JobCommand.self,
             ApproveCommand.self,
             PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
+            AgentCommand.self, CICDCommand.self, ClusterCommand.self,
             BackupCommand.self, RestoreCommand.self, SVIDCommand.self, DoctorCommand.self,
         ]
     )

@@ -11,6 +11,9 @@ struct HTTPFetcher {
     struct Answer {
         let status: UInt
         let body: [UInt8]
+        /// The lines of `Cache-Control`.
+        var cacheControl: [String] = []
+        var age: String?
     }
 
     /// A file of certificates to trust instead of the machine's.
@@ -18,6 +21,12 @@ struct HTTPFetcher {
 
     /// How long all of a request may take, the answer's last byte included.
     var limit: Duration = .seconds(30)
+
+    /// The most bytes of an answer's body.
+    var maximumBodyBytes = 8_388_608
+
+    /// Addresses to connect to, by the names for which nobody is asked any more.
+    var addresses: [String: String] = [:]
 
     private struct OutOfTime: Error {}
 
@@ -55,10 +64,11 @@ struct HTTPFetcher {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
         configuration.httpVersion = .http1Only
-        if let trustRoots {
-            configuration.tlsConfiguration = .makeClientConfiguration()
-            configuration.tlsConfiguration?.trustRoots = .file(trustRoots)
-        }
+        configuration.dnsOverride = addresses
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let trustRoots { tls.trustRoots = .file(trustRoots) }
+        configuration.tlsConfiguration = tls
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let answer = try await withinLimit { try await exchange(client, method, url, headers, body) }
@@ -96,8 +106,13 @@ struct HTTPFetcher {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let response = try await client.execute(request, timeout: .seconds(30))
-        let buffer = try await response.body.collect(upTo: 8_388_608)
-        return Answer(status: response.status.code, body: Array(buffer.readableBytesView))
+        let buffer = try await response.body.collect(upTo: maximumBodyBytes)
+        return Answer(
+            status: response.status.code,
+            body: Array(buffer.readableBytesView),
+            cacheControl: response.headers["Cache-Control"],
+            age: response.headers.first(name: "Age")
+        )
     }
 
     /// Never the error's own text: it may quote a header, and so a credential.

@@ -152,7 +152,9 @@ private struct Reading {
         var keys: [(String, Node)] = []
         for (key, element) in mapping {
             guard let scalar = key.scalar else {
-                throw YAMLDocument.Malformed(explanation: "line \(key.mark?.line ?? 0): a key must be one word")
+                // Unquoted, {{x}} is a mapping with a mapping as its key.
+                let hint = key.mapping == nil ? "" : "; a template stands in quotes: \"{{x}}\""
+                throw YAMLDocument.Malformed(explanation: "line \(key.mark?.line ?? 0): a key must be one word\(hint)")
             }
             if scalar.string == "<<", scalar.style == .plain {
                 merges.append(element)

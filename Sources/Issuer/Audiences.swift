@@ -17,4 +17,9 @@ package struct Audiences: Hashable, Sendable {
     package var claim: JSONValue {
         all.count == 1 ? .string(all[0].value) : .array(all.map { .string($0.value) })
     }
+
+    /// The audiences in the order asked for, as one text: none of them holds a space.
+    var joined: ByteString {
+        all.count == 1 ? all[0].value : ByteString(all.map(\.value.bytes).joined(separator: [0x20]))
+    }
 }

@@ -6,10 +6,10 @@ package enum AuditChain {
 
     package static func digest(after previous: [UInt8], sequence: Int64, document: [UInt8]) -> [UInt8] {
         var hash = SHA256()
-        hash.update(data: previous)
-        hash.update(data: withUnsafeBytes(of: sequence.bigEndian) { Array($0) })
-        hash.update(data: document)
-        return Array(hash.finalize())
+        previous.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        withUnsafeBytes(of: sequence.bigEndian) { hash.update(bufferPointer: $0) }
+        document.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        return hash.finalize().withUnsafeBytes { Array($0) }
     }
 
     /// The sequence of the first record that does not follow from the one before; nil for an unbroken chain.

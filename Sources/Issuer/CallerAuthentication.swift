@@ -69,6 +69,15 @@ package struct CallerAuthentication: Sendable {
         throw .unauthenticated
     }
 
+    /// The live job whose request token this is, as far as memory knows; nil where ``liveJob(presenting:at:)`` has to
+    /// say more.
+    package func heldJob(presenting token: ByteString, at now: NumericDate) -> Job? {
+        guard let id = requestTokens.job(of: token), let job = jobs.heldJob(id), job.end(at: now) == nil else {
+            return nil
+        }
+        return job
+    }
+
     /// The job whose request token this is, if it still lives; attempts with a dead one are recorded, the first ones
     /// each, then a sample.
     package func liveJob(presenting token: ByteString, at now: NumericDate) async throws(IssuanceError) -> Job {

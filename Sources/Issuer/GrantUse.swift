@@ -21,8 +21,7 @@ package struct GrantUse: Hashable, Sendable {
     package init(rule: ByteString, maximumTokens: Int, audiences: Audiences, claims: [UInt8]) {
         self.rule = rule
         self.maximumTokens = maximumTokens
-        // An audience holds no space.
-        self.audiences = ByteString(audiences.all.map(\.value.bytes).joined(separator: [0x20]))
+        self.audiences = audiences.joined
         self.claims = claims
     }
 }

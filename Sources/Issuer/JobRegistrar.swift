@@ -7,6 +7,7 @@ package struct JobRegistrar: Sendable {
     private let jobs: any JobStore
     private let auditLog: any AuditLog
     private let issuer: TokenIssuer
+    private let fullAttempts = AttemptSample<Int64>()
 
     package init(jobs: any JobStore, auditLog: any AuditLog, issuer: TokenIssuer) {
         self.jobs = jobs
@@ -33,7 +34,7 @@ package struct JobRegistrar: Sendable {
     ) async throws(IssuanceError) -> Registered {
         try await recordingRefusals(of: .registration, by: runner, at: now) { () throws(IssuanceError) in
             let registration = try Self.registration(body)
-            return try await registerNew(try Self.job(registration, of: runner, at: now), at: now)
+            return try await registerNew(try Self.job(registration, of: runner, at: now), of: runner, at: now)
         }
     }
 
@@ -136,7 +137,11 @@ package struct JobRegistrar: Sendable {
         job.changing(approval: try issuer.environment(of: job).flatMap { Approval($0, since: now) })
     }
 
-    private func registerNew(_ job: Job, at now: NumericDate) async throws(IssuanceError) -> Registered {
+    private func registerNew(
+        _ job: Job,
+        of runner: Runner,
+        at now: NumericDate
+    ) async throws(IssuanceError) -> Registered {
         let (job, isWaiting, prepared) = try Self.refusing { () throws(Refusal) in
             let job = try settled(job, at: now)
             try issuer.checkClaims(of: job)
@@ -148,7 +153,13 @@ package struct JobRegistrar: Sendable {
         for _ in 0..<TokenIssuer.maximumAttempts {
             let (tokens, version) = try issuer.sign(prepared)
             let permits = [registrationRecord(of: job, at: now)] + issuer.permits(tokens, of: job, at: now)
-            let outcome = try await stored { () throws(StoreError) in try await jobs.register(job, permits: permits) }
+            let outcome = try await stored { () throws(StoreError) in
+                try await jobs.register(
+                    job,
+                    permits: permits,
+                    liveJobs: runner.bounds.maximumLiveJobs ?? RunnerBounds.standardLiveJobs
+                )
+            }
             switch outcome {
             case .registered:
                 let released = tokens.map(ReleasedToken.init(recorded:))
@@ -157,6 +168,7 @@ package struct JobRegistrar: Sendable {
             case .refused(.runnerRevoked): throw .unauthenticated
             // The next key signs the next attempt.
             case .refused(.keyWithdrawn): await issuer.renewKeys(of: version)
+            case .refused(.tooManyLiveJobs): throw .refused(Refusal(.tooManyLiveJobs))
             case .refused(let reason): throw .refused(Refusal(reason, "job.repository"))
             }
         }
@@ -232,7 +244,10 @@ package struct JobRegistrar: Sendable {
         do throws(IssuanceError) {
             return try await work()
         } catch {
-            if case .refused(let refusal) = error {
+            // Who may have no more jobs asks again and again.
+            if case .refused(let refusal) = error,
+                refusal.reason != .tooManyLiveJobs || fullAttempts.isRecorded(runner.id)
+            {
                 let record = AuditRecord(
                     at: now,
                     operation: operation,

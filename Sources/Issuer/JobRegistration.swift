@@ -19,9 +19,6 @@ package struct JobRegistration: Hashable, Sendable {
     /// The checked body, as it is stored and read again: bytes, for a live job is kept in memory and its body as a tree
     /// would be most of it.
     package let document: [UInt8]
-    /// A hash that is the same for the same members and values in any order: what tells a repeated registration from
-    /// another one under the same reference.
-    package let digest: [UInt8]
 
     /// Seconds until a job ends whose registration does not say when.
     package static let standardLifetime: Int64 = 3600
@@ -41,7 +38,16 @@ package struct JobRegistration: Hashable, Sendable {
         requestedLifetime = try object.integer("expires_in", in: 1...86_400)
         lease = try object.integer("lease", in: 1...86_400)
         document = object.serialized
-        digest = Array(SHA256.hash(data: Self.sorted(.object(object)).serialized))
+    }
+
+    /// A hash that is the same for the same members and values in any order: what tells a repeated registration from
+    /// another one under the same reference.
+    ///
+    /// Made when it is asked for, which is seldom.
+    package var digest: [UInt8] {
+        // What was written of a tree that was read can be read again; if not, it is like nothing else.
+        let tree = try? JSONReader.read(document, limits: JSONReader.Limits(maximumBytes: .max))
+        return Array(SHA256.hash(data: tree.map { Self.sorted($0).serialized } ?? document))
     }
 
     private static func permission(_ permissions: JSONObject?) throws(Refusal) -> Bool {

@@ -55,6 +55,8 @@ package struct KeyDesk: Sendable {
             throw Refusal(.ledgerUnusable, error.explanation)
         } catch KeyRingError.privateKeyUnusable(let kid) {
             throw Refusal(.keyUnusable, kid)
+        } catch KeyRingError.noCertifier {
+            throw Refusal(.agentNeeded)
         } catch KeyRingError.contended {
             throw StoreError.unavailable
         }

@@ -16,40 +16,53 @@ package struct PreparedToken: Sendable {
     let uses: [GrantUse]
     /// Whether it bears the claims of a token that was made before.
     let isRepeat: Bool
-    let payload: [UInt8]
+    private let claims: RenderedClaims
+    /// What follows the claims that the job's tokens share.
+    private let tail: [UInt8]
     /// The variable that it is handed to the job in; nil for a token that was asked for.
     package private(set) var variable: ByteString?
 
     /// Only ``TokenIssuer`` prepares tokens.
     init(
-        constant claims: JSONObject,
-        audiences: Audiences,
-        plan: TokenPlan,
+        _ template: TokenTemplate,
         jti: ByteString,
         issuedAt: NumericDate,
         deadline: NumericDate
     ) throws(Refusal) {
-        let expiresAt = min(issuedAt.advanced(bySeconds: plan.lifetime), deadline)
-        var claims = claims
-        claims["aud"] = audiences.claim
-        claims["exp"] = .integer(expiresAt.secondsSinceEpoch)
-        claims["iat"] = .integer(issuedAt.secondsSinceEpoch)
-        // Clocks of relying parties run late; one job in ten failed somewhere for lack of this minute.
-        claims["nbf"] = .integer(issuedAt.advanced(bySeconds: -60).secondsSinceEpoch)
-        claims["jti"] = .string(jti)
+        let expiresAt = min(issuedAt.advanced(bySeconds: template.lifetime), deadline)
         self.jti = jti
-        subject = claims["sub"]?.stringValue ?? ""
-        self.audiences = audiences
+        subject = template.subject
+        audiences = template.audiences
         self.expiresAt = expiresAt
-        algorithm = plan.algorithm
-        let payload = claims.serialized
-        self.payload = payload
-        rules = plan.ruleNames
-        uses = plan.limits.map { limit in
-            GrantUse(rule: limit.rule, maximumTokens: limit.maximumTokens, audiences: audiences, claims: payload)
+        algorithm = template.algorithm
+        rules = template.rules
+        claims = template.claims
+        let tail = Self.tail(expiresAt: expiresAt, issuedAt: issuedAt, jti: jti)
+        self.tail = tail
+        uses = template.limits.map { limit in
+            GrantUse(
+                rule: limit.rule,
+                maximumTokens: limit.maximumTokens,
+                audiences: template.audiences,
+                claims: template.claims.text + tail
+            )
         }
         isRepeat = false
-        guard Self.signedLength(payload: payload.count) <= Self.maximumLength else { throw Refusal(.tokenTooLarge) }
+        guard Self.signedLength(payload: claims.text.count + tail.count) <= Self.maximumLength else {
+            throw Refusal(.tokenTooLarge)
+        }
+    }
+
+    /// The last members of the payload, those of the single token, and its end.
+    private static func tail(expiresAt: NumericDate, issuedAt: NumericDate, jti: ByteString) -> [UInt8] {
+        let members = JSONObject([
+            ("exp", .integer(expiresAt.secondsSinceEpoch)),
+            ("iat", .integer(issuedAt.secondsSinceEpoch)),
+            // Clocks of relying parties run late; one job in ten failed somewhere for lack of this minute.
+            ("nbf", .integer(issuedAt.advanced(bySeconds: -60).secondsSinceEpoch)),
+            ("jti", .string(jti)),
+        ])
+        return Array(members.serialized.dropFirst())
     }
 
     /// The same request answered again: `claims` are those of the token that was made for it before.
@@ -68,7 +81,8 @@ package struct PreparedToken: Sendable {
         }
         isRepeat = true
         variable = token.variable
-        payload = claims
+        self.claims = RenderedClaims(whole: claims)
+        tail = []
     }
 
     func named(_ variable: ByteString) -> PreparedToken {
@@ -77,17 +91,15 @@ package struct PreparedToken: Sendable {
         return named
     }
 
-    package func signed(with keys: SigningKeys) throws -> SignedToken {
+    func signed(with keys: TokenSigners) throws -> SignedToken {
         let signer = try keys.signer(algorithm)
-        let header = JSONObject([
-            ("alg", .string(ByteString(algorithm.rawValue))), ("kid", .string(signer.kid)), ("typ", .string("JWT")),
-        ])
-        var compact = Base64URL.encode(header.serialized)
-        compact.append(UInt8(ascii: "."))
-        compact += Base64URL.encode(payload)
+        var compact: [UInt8] = []
+        compact.reserveCapacity(Self.signedLength(payload: claims.text.count + tail.count))
+        compact += signer.header
+        claims.append(followedBy: tail, to: &compact)
         let signature = try signer.key.signature(over: compact)
         compact.append(UInt8(ascii: "."))
-        compact += Base64URL.encode(signature)
+        Base64URL.append(signature[...], to: &compact)
         return SignedToken(compact: ByteString(compact), kid: signer.kid, prepared: self)
     }
 

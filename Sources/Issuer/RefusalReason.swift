@@ -65,12 +65,14 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case repositoryNotAllowed = "repository_not_allowed"
     case factNotAllowed = "fact_not_allowed"
     case durationNotAllowed = "duration_not_allowed"
+    case tooManyLiveJobs = "too_many_live_jobs"
     case sourceNotAllowed = "source_not_allowed"
     case credentialExpired = "credential_expired"
     case repositoryPinned = "repository_pinned"
     case notOptedIn = "not_opted_in"
     case fork
     case runnerRevoked = "runner_revoked"
+    case rateLimited = "rate_limited"
 
     // The state of things.
     case notFound = "not_found"
@@ -85,6 +87,8 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     // The keys.
     case keyState = "key_state"
     case keyUnusable = "key_unusable"
+    /// The key would sign certificates, which only its agent can make.
+    case agentNeeded = "agent_needed"
     case keyStillNeeded = "key_still_needed"
     case tooManyKeys = "too_many_keys"
     case noStandby = "no_standby"

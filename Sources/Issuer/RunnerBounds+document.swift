@@ -3,8 +3,8 @@ import Policy
 
 /// The bounds as operators send them and as they are stored:
 /// `{"allow": {"event_name": ["pull_request"]}, "deny": {"environment": true, "ref": ["refs/heads/main"]},
-/// "set": {"runner_environment": "self-hosted"}, "max_duration": 7200, "sources": ["10.2.0.0/16"],
-/// "valid_for": 7776000}`.
+/// "set": {"runner_environment": "self-hosted"}, "max_duration": 7200, "max_live_jobs": 500,
+/// "sources": ["10.2.0.0/16"], "valid_for": 7776000}`.
 extension RunnerBounds {
     /// The most patterns of all facts together, and the most sources: what is stored is read again.
     package static let maximumEntries = 128
@@ -12,7 +12,9 @@ extension RunnerBounds {
     /// The longest a credential may be good for: ten years, in seconds.
     package static let maximumValidity: Int64 = 315_360_000
 
-    private static let members: Set<ByteString> = ["allow", "deny", "set", "max_duration", "sources", "valid_for"]
+    private static let members: Set<ByteString> = [
+        "allow", "deny", "set", "max_duration", "max_live_jobs", "sources", "valid_for",
+    ]
 
     package init(parsing object: JSONObject) throws(Refusal) {
         try object.refuseMembers(beyond: Self.members, of: "bounds.")
@@ -21,6 +23,7 @@ extension RunnerBounds {
             denied: Self.denied(object),
             set: Self.set(object),
             maximumDuration: object.integer("max_duration", in: 1...86_400, of: "bounds."),
+            maximumLiveJobs: object.integer("max_live_jobs", in: 1...10_000_000, of: "bounds.").map { Int($0) },
             sources: Self.sources(object),
             validity: object.integer("valid_for", in: 1...Self.maximumValidity, of: "bounds.")
         )
@@ -39,6 +42,7 @@ extension RunnerBounds {
         }
         object["set"] = Self.member { set[$0].map { .string($0) } }
         object["max_duration"] = maximumDuration.map { .integer($0) }
+        object["max_live_jobs"] = maximumLiveJobs.map { .integer(Int64($0)) }
         object["sources"] = sources.isEmpty ? nil : .array(sources.map { .string($0.text) })
         object["valid_for"] = validity.map { .integer($0) }
         return object

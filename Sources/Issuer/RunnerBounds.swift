@@ -19,6 +19,8 @@ package struct RunnerBounds: Hashable, Sendable {
     package let set: [FactName: ByteString]
     /// The longest a job may last, in seconds.
     package let maximumDuration: Int64?
+    /// The most jobs that may live at one time; nil for ``standardLiveJobs``.
+    package let maximumLiveJobs: Int?
     /// Where the credential may be presented from; anywhere where this is empty.
     package let sources: [AddressRange]
     /// Seconds for which each credential of the runner is good, from when it is made; nil for no end.
@@ -27,11 +29,15 @@ package struct RunnerBounds: Hashable, Sendable {
     /// A runner that is bound by its repositories only.
     package static let none = RunnerBounds()
 
+    /// The most live jobs of a runner of which nothing else was said.
+    package static let standardLiveJobs = 100_000
+
     private init() {
         allowed = [:]
         denied = [:]
         set = [:]
         maximumDuration = nil
+        maximumLiveJobs = nil
         sources = []
         validity = nil
     }
@@ -44,6 +50,7 @@ package struct RunnerBounds: Hashable, Sendable {
         denied: [FactName: Denial],
         set: [FactName: ByteString],
         maximumDuration: Int64?,
+        maximumLiveJobs: Int? = nil,
         sources: [AddressRange],
         validity: Int64?
     ) throws(Refusal) {
@@ -51,6 +58,7 @@ package struct RunnerBounds: Hashable, Sendable {
         self.denied = denied
         self.set = set
         self.maximumDuration = maximumDuration
+        self.maximumLiveJobs = maximumLiveJobs
         self.sources = sources
         self.validity = validity
         for name in FactName.allCases {

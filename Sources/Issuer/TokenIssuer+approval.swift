@@ -30,8 +30,9 @@ extension TokenIssuer {
         return (approval.given(given), given)
     }
 
-    func refuseWaiting(_ job: Job, at now: NumericDate) throws(Refusal) {
-        guard let approval = try approval(of: job), approval.isWaiting(at: now) else { return }
+    /// Refuses while somebody has to approve, or the wait is not over.
+    static func refuseWaiting(_ job: Job, for approval: Approval?, at now: NumericDate) throws(Refusal) {
+        guard let approval, approval.isWaiting(at: now) else { return }
         let environment = job.facts[.environment] ?? ""
         throw Refusal(.waitingApproval, approval.isMissing ? environment : "until " + approval.waitsUntil.internetDate)
     }

@@ -5,12 +5,13 @@ private import Synchronization
 
 /// Turns a job and a request into a token that is signed, recorded and only then released.
 package final class TokenIssuer: Sendable {
-    private let planner: Mutex<TokenPlanner>
+    private let planner: Mutex<(planner: TokenPlanner, generation: Int)>
     /// Whom the tokens that every job gets are for; nil where jobs opt in.
     private let jobJWTAudiences: Audiences?
     private let claims: TokenClaims
-    private let auditLog: any AuditLog
-    private let keys: Mutex<SigningKeys>
+    let auditLog: any AuditLog
+    private let keys: Mutex<TokenSigners>
+    private let templates = TokenTemplates()
     private let renewal = Mutex<(@Sendable (Int64) async -> Void)?>(nil)
     private let waitingAttempts = AttemptSample<JobID>()
 
@@ -21,16 +22,17 @@ package final class TokenIssuer: Sendable {
         keys: SigningKeys,
         jobJWTAudiences: Audiences? = nil
     ) {
-        self.planner = Mutex(planner)
+        self.planner = Mutex((planner, 0))
         self.jobJWTAudiences = jobJWTAudiences
         self.claims = claims
         self.auditLog = auditLog
-        self.keys = Mutex(keys)
+        self.keys = Mutex(TokenSigners(keys))
     }
 
     /// The keys that sign from now on.
     package func use(_ next: SigningKeys) {
-        keys.withLock { $0 = next }
+        let signers = TokenSigners(next)
+        keys.withLock { $0 = signers }
     }
 
     /// Who brings newer keys than those of a version of the ring; a token whose key was withdrawn waits for it.
@@ -40,11 +42,12 @@ package final class TokenIssuer: Sendable {
 
     /// The policy that decides from now on.
     package func use(_ next: TokenPlanner) {
-        planner.withLock { $0 = next }
+        // What was decided by the one before is decided anew.
+        planner.withLock { $0 = (next, $0.generation + 1) }
     }
 
     var currentPlanner: TokenPlanner {
-        planner.withLock { $0 }
+        planner.withLock { $0.planner }
     }
 
     /// Whether every algorithm can sign now: what readiness rests on.
@@ -66,8 +69,9 @@ package final class TokenIssuer: Sendable {
     ) async throws(IssuanceError) -> ReleasedToken {
         let prepared: PreparedToken
         do throws(Refusal) {
-            prepared = try prepare(request, for: job, at: now)
-            try refuseWaiting(job, at: now)
+            let template = try template(for: request, job)
+            prepared = try prepare(template, for: job, at: now)
+            try Self.refuseWaiting(job, for: template.approval.get(), at: now)
         } catch {
             // Who waits asks again and again.
             guard error.reason != .waitingApproval || waitingAttempts.isRecorded(job.id) else { throw .refused(error) }
@@ -118,7 +122,7 @@ package final class TokenIssuer: Sendable {
         for named in job.registration.namedTokens {
             let request = TokenRequest(audiences: named.audiences, lifetime: named.lifetime, origin: .namedToken)
             do throws(Refusal) {
-                tokens.append(try prepare(request, for: job, at: now).named(named.name))
+                tokens.append(try prepare(template(for: request, job), for: job, at: now).named(named.name))
             } catch {
                 throw Refusal(error.reason, "id_tokens." + named.name)
             }
@@ -134,7 +138,7 @@ package final class TokenIssuer: Sendable {
         guard let jobJWTAudiences else { return [] }
         let request = TokenRequest(audiences: jobJWTAudiences, origin: .namedToken)
         return Self.jobJWTNames.filter { !taken.contains($0) }
-            .compactMap { name in try? prepare(request, for: job, at: now).named(name) }
+            .compactMap { name in try? prepare(template(for: request, job), for: job, at: now).named(name) }
             // What a rule gives a job only so often is not spent on what nobody asked for.
             .filter { $0.uses.isEmpty }
     }
@@ -146,12 +150,13 @@ package final class TokenIssuer: Sendable {
         let job = try planner.approvedAtLength(job)
         let longest = try Audiences([ByteString(String(repeating: "a", count: 255))])
         let usual = try planner.usualPlan(for: longest)
-        _ = try prepare(longest, usual, for: job, at: job.registeredAt)
+        _ = try prepare(template(usual, longest, for: job, by: planner), for: job, at: job.registeredAt)
         for audience in job.registration.audiences ?? [] {
             let request = TokenRequest(audiences: try Audiences([audience.value]))
             // What is not permitted now may be permitted when it is asked for.
             guard let plan = try? planner.plan(request, for: job) else { continue }
-            _ = try prepare(request.audiences, plan, for: job, at: job.registeredAt)
+            let template = try template(plan, request.audiences, for: job, by: planner)
+            _ = try prepare(template, for: job, at: job.registeredAt)
         }
     }
 
@@ -168,6 +173,11 @@ package final class TokenIssuer: Sendable {
         } catch {
             throw .store(error)
         }
+        return try Self.passing(obstacle)
+    }
+
+    /// The obstacle, where the tokens may be made again; throws where they must be dropped.
+    static func passing(_ obstacle: CommitObstacle?) throws(IssuanceError) -> CommitObstacle? {
         switch obstacle {
         case nil, .repeats, .refused(.keyWithdrawn): return obstacle
         case .refused(.waitingApproval): throw .refused(Refusal(.waitingApproval))
@@ -204,7 +214,7 @@ package final class TokenIssuer: Sendable {
     func sign(_ prepared: [PreparedToken]) throws(IssuanceError) -> (tokens: [SignedToken], version: Int64) {
         let keys = keys.withLock { $0 }
         do {
-            return (try prepared.map { try $0.signed(with: keys) }, keys.ring.version)
+            return (try prepared.map { try $0.signed(with: keys) }, keys.keys.ring.version)
         } catch {
             throw .noSigningKey
         }
@@ -218,23 +228,61 @@ package final class TokenIssuer: Sendable {
         }
     }
 
-    private func prepare(_ request: TokenRequest, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
-        let plan = try currentPlanner.plan(request, for: job)
-        if !request.requiredClaims.isEmpty { try request.refuseMissing(in: claims.constant(for: job, plan.form)) }
-        return try prepare(request.audiences, plan, for: job, at: now)
+    // MARK: - Preparing
+
+    /// What holds for every token of this request: found where the same was asked before and nothing changed since.
+    ///
+    /// What only some callers ask of a token is decided each time.
+    func template(for request: TokenRequest, _ job: Job) throws(Refusal) -> TokenTemplate {
+        guard request == TokenRequest(audiences: request.audiences) else {
+            return try template(for: request, job, by: currentPlanner)
+        }
+        let key = TokenTemplates.Key(job: job.id, audiences: request.audiences.joined)
+        let (planner, generation) = planner.withLock { $0 }
+        if let known = templates.template(key, revision: job.revision, generation: generation) { return known }
+        let template = try template(for: request, job, by: planner)
+        templates.remember(template, for: key, revision: job.revision, generation: generation)
+        return template
     }
 
-    private func prepare(
-        _ audiences: Audiences,
+    private func template(
+        for request: TokenRequest,
+        _ job: Job,
+        by planner: TokenPlanner
+    ) throws(Refusal) -> TokenTemplate {
+        let plan = try planner.plan(request, for: job)
+        if !request.requiredClaims.isEmpty { try request.refuseMissing(in: claims.constant(for: job, plan.form)) }
+        return try template(plan, request.audiences, for: job, by: planner)
+    }
+
+    private func template(
         _ plan: TokenPlan,
+        _ audiences: Audiences,
         for job: Job,
-        at now: NumericDate
-    ) throws(Refusal) -> PreparedToken {
-        var generator = SystemRandomNumberGenerator()
-        return try PreparedToken(
-            constant: claims.constant(for: job, plan.form),
+        by planner: TokenPlanner
+    ) throws(Refusal) -> TokenTemplate {
+        TokenTemplate(
+            constant: try claims.constant(for: job, plan.form),
             audiences: audiences,
             plan: plan,
+            approval: Result { () throws(Refusal) in try planner.approval(of: job) }
+        )
+    }
+
+    /// The template of one audience for a job, where it was made before and nothing changed since.
+    ///
+    /// `audience` was not looked at yet: with a space in it, it would be the key of two.
+    func knownTemplate(_ audience: ByteString, for job: Job) -> TokenTemplate? {
+        let generation = planner.withLock { $0.generation }
+        let key = TokenTemplates.Key(job: job.id, audiences: audience)
+        let known = templates.template(key, revision: job.revision, generation: generation)
+        return known?.audiences.all.count == 1 ? known : nil
+    }
+
+    func prepare(_ template: TokenTemplate, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
+        var generator = SystemRandomNumberGenerator()
+        return try PreparedToken(
+            template,
             jti: Hexadecimal.random128Bits(using: &generator),
             issuedAt: now,
             deadline: job.expiresAt

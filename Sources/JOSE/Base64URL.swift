@@ -5,21 +5,38 @@ package enum Base64URL {
     /// The text for these bytes: ASCII letters, digits, `-` and `_`, never padded.
     package static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(bytes.count / 3 * 4 + 4)
-        var buffer: UInt32 = 0
-        var bits: UInt32 = 0
-        for byte in Array(bytes) {
-            buffer = buffer << 8 | UInt32(byte)
-            bits += 8
-            while bits >= 6 {
-                bits -= 6
-                text.append(character(UInt8(truncatingIfNeeded: buffer >> bits) & 0x3F))
-            }
-            buffer &= 0xFF
-        }
-        if bits > 0 { text.append(character(UInt8(truncatingIfNeeded: buffer << (6 - bits)) & 0x3F)) }
+        text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        append(Array(bytes)[...], to: &text)
         return text
     }
+
+    /// Appends the text for these bytes.
+    ///
+    /// Of two pieces of which the first has a multiple of three bytes, the texts are together that of both.
+    package static func append(_ bytes: ArraySlice<UInt8>, to text: inout [UInt8]) {
+        let alphabet = Self.alphabet
+        var index = bytes.startIndex
+        while bytes.endIndex - index >= 3 {
+            let group = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+            text.append(alphabet[Int(group >> 18)])
+            text.append(alphabet[Int(group >> 12 & 0x3F)])
+            text.append(alphabet[Int(group >> 6 & 0x3F)])
+            text.append(alphabet[Int(group & 0x3F)])
+            index += 3
+        }
+        switch bytes.endIndex - index {
+        case 1:
+            text.append(alphabet[Int(bytes[index] >> 2)])
+            text.append(alphabet[Int(bytes[index] & 0x03) << 4])
+        case 2:
+            text.append(alphabet[Int(bytes[index] >> 2)])
+            text.append(alphabet[Int(bytes[index] & 0x03) << 4 | Int(bytes[index + 1] >> 4)])
+            text.append(alphabet[Int(bytes[index + 1] & 0x0F) << 2])
+        default: break
+        }
+    }
+
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     /// The bytes a text stands for.
     ///
@@ -49,16 +66,6 @@ package enum Base64URL {
     /// Whether a byte is in the alphabet.
     static func contains(_ character: UInt8) -> Bool {
         value(of: character) != nil
-    }
-
-    private static func character(_ value: UInt8) -> UInt8 {
-        switch value {
-        case 0..<26: UInt8(ascii: "A") + value
-        case 26..<52: UInt8(ascii: "a") + (value - 26)
-        case 52..<62: UInt8(ascii: "0") + (value - 52)
-        case 62: UInt8(ascii: "-")
-        default: UInt8(ascii: "_")
-        }
     }
 
     private static func value(of character: UInt8) -> UInt8? {

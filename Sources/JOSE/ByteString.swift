@@ -21,6 +21,11 @@ package struct ByteString: Hashable, Sendable {
         self.bytes = Array(bytes)
     }
 
+    /// Creates text from an array, which is shared and not copied.
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
     /// The text as a `String`; bytes that are not UTF-8 become U+FFFD.
     ///
     /// For display, never for comparison.

@@ -47,12 +47,19 @@ struct JSONWriter {
 
     private mutating func write(_ text: ByteString) {
         bytes.append(UInt8(ascii: "\""))
-        if text.bytes.allSatisfy({ $0 < 0x80 }) {
+        if text.bytes.allSatisfy(Self.isPlain) {
+            bytes.append(contentsOf: text.bytes)
+        } else if text.bytes.allSatisfy({ $0 < 0x80 }) {
             for byte in text.bytes { write(unit: UInt16(byte)) }
         } else {
             for unit in text.string.utf16 { write(unit: unit) }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether a byte stands for itself in a string.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x5C
     }
 
     /// Writes one UTF-16 code unit of a string.

@@ -21,11 +21,14 @@ package struct UnverifiedToken: Sendable {
     /// The bytes the signature is over: the encoded header, a dot, the encoded payload (RFC 7515 §5.2).
     package let signingInput: [UInt8]
 
-    /// The decoded header, with members `alg`, `kid` and `typ` only.
+    /// The decoded header: `alg`, `kid` and `typ`, and what its reader passes over.
     package let headerObject: JSONObject
 
     /// The most bytes of a token.
     package static let maximumBytes = 16_384
+
+    /// What `typ` of a JWT may be, in lower case.
+    package static let types: Set<ByteString> = ["jwt", "application/jwt"]
 
     /// Takes a token apart.
     ///
@@ -35,19 +38,27 @@ package struct UnverifiedToken: Sendable {
     /// a key or change how the token is read. `typ` is absent or, in any case of letters, `JWT` or `application/jwt`
     /// (RFC 7519 §5.1, RFC 7515 §4.1.9).
     ///
-    /// - Parameter bytes: The token, without surrounding whitespace.
+    /// - Parameters:
+    ///   - bytes: The token, without surrounding whitespace.
+    ///   - types: What `typ` may be instead, in lower case.
+    ///   - ignored: Header members that may stand there and mean nothing to us, as the `x5t` of an issuer that names its
+    ///     key twice (RFC 7515 §4.1.7); none may be one that has to be understood.
     /// - Throws: ``VerificationError``: `tokenTooLarge`, `malformedToken`, `malformedHeader`, `headerMemberNotAllowed`,
     ///   `algorithmNotAllowed`, `typNotAllowed` or `keyIDInvalid`, checked in this order.
-    package init(parsing bytes: [UInt8]) throws(VerificationError) {
+    package init(
+        parsing bytes: [UInt8],
+        types: Set<ByteString> = Self.types,
+        ignoring ignored: Set<ByteString> = []
+    ) throws(VerificationError) {
         guard bytes.count <= Self.maximumBytes else { throw .tokenTooLarge }
         let (first, second) = try Self.dots(in: bytes)
         let header = try Self.decode(bytes[..<first])
         payload = try Self.decode(bytes[(first + 1)..<second])
         signature = try Self.decode(bytes[(second + 1)...])
         signingInput = Array(bytes[..<second])
-        headerObject = try Self.header(header)
+        headerObject = try Self.header(header, ignoring: ignored)
         algorithm = try Self.algorithm(in: headerObject)
-        try Self.checkType(in: headerObject)
+        try Self.checkType(in: headerObject, types)
         keyID = try Self.keyID(in: headerObject)
     }
 
@@ -75,9 +86,12 @@ package struct UnverifiedToken: Sendable {
         }
     }
 
-    private static func header(_ bytes: [UInt8]) throws(VerificationError) -> JSONObject {
+    private static func header(
+        _ bytes: [UInt8],
+        ignoring ignored: Set<ByteString>
+    ) throws(VerificationError) -> JSONObject {
         guard case .object(let header)? = try? JSONReader.read(bytes) else { throw .malformedHeader }
-        let allowed: [ByteString] = ["alg", "kid", "typ"]
+        let allowed = ignored.union(["alg", "kid", "typ"])
         guard header.members.allSatisfy({ allowed.contains($0.name) }) else { throw .headerMemberNotAllowed }
         return header
     }
@@ -88,11 +102,11 @@ package struct UnverifiedToken: Sendable {
         return algorithm
     }
 
-    private static func checkType(in header: JSONObject) throws(VerificationError) {
+    private static func checkType(in header: JSONObject, _ types: Set<ByteString>) throws(VerificationError) {
         guard let value = header["typ"] else { return }
         guard let type = value.stringValue else { throw .typNotAllowed }
         let lowercased = ByteString(type.bytes.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
-        guard lowercased == "jwt" || lowercased == "application/jwt" else { throw .typNotAllowed }
+        guard types.contains(lowercased) else { throw .typNotAllowed }
     }
 
     private static func keyID(in header: JSONObject) throws(VerificationError) -> ByteString? {

@@ -18,6 +18,8 @@ package actor KeyCustodian {
     private var usedVersion: Int64 = 0
     private var served: Set<ByteString> = []
     private var clockStoredAt: NumericDate?
+    private var isChanging = false
+    private var waitingToChange: [CheckedContinuation<Void, Never>] = []
 
     /// `certifier` is needed where the rules name ``KeyPurpose/certificates``; `standardRules` hold where the store has none yet; `reading` looks at the clocks anew once keys were made, which
     /// takes time, so that a request's answer can say since when they are published.
@@ -50,7 +52,9 @@ package actor KeyCustodian {
     /// A key that is served from this turn on is noted as published by the next: its lead begins later than it might,
     /// never earlier.
     package func turn(at reading: ClockReading) async throws -> RotationOutcome {
-        try await turn(at: reading, servedBefore: served)
+        try await alone { custodian in
+            try await custodian.turn(at: reading, servedBefore: custodian.served)
+        }
     }
 
     /// Only what was served before `reading` was taken is noted as published then.
@@ -77,29 +81,49 @@ package actor KeyCustodian {
     /// - Throws: ``RotationRefusal`` where it would break a verifier, or where the clock is in doubt; revoking is never
     ///   refused for that.
     package func perform(_ request: KeyRequest, at reading: ClockReading) async throws -> RotationOutcome {
-        let trusted = clock.trusts(reading)
-        let isRevocation = request.isRevocation
-        guard trusted || isRevocation else { throw RotationRefusal.clockUncertain }
-        let now = clock.bestTime(at: reading)
-        let (ledger, servedBefore) = (ledger, served)
-        let asked = try await change(at: now) { planner, state in
-            let steps = try planner.steps(for: request, state, at: now)
-            // The ledger first: whatever happens then, the key does not come back.
-            let kids = request.revokedKids(in: state.ring)
-            if !kids.isEmpty { try ledger.add(Set(kids.map(Revocation.key)), at: now) }
-            return steps
+        try await alone { custodian in
+            try await custodian.performing(request, at: reading)
         }
+    }
+
+    private func performing(_ request: KeyRequest, at reading: ClockReading) async throws -> RotationOutcome {
+        let trusted = clock.trusts(reading)
+        guard trusted || request.isRevocation else { throw RotationRefusal.clockUncertain }
+        let now = clock.bestTime(at: reading)
+        let servedBefore = served
+        let asked = try await asked(request, at: now)
         let after = try await turn(at: reading, servedBefore: servedBefore)
         let transitions = asked.transitions + after.transitions
         guard let later = self.reading, !transitions.isEmpty else {
             return RotationOutcome(state: after.state, transitions: transitions, waits: after.waits)
         }
-        let noted = try await turn(at: later())
+        let noted = try await turn(at: later(), servedBefore: served)
         return RotationOutcome(
             state: noted.state,
             transitions: transitions + noted.transitions,
             waits: noted.waits
         )
+    }
+
+    private func asked(_ request: KeyRequest, at now: NumericDate) async throws -> RotationOutcome {
+        guard request.isRevocation else {
+            return try await change(at: now) { planner, state in try planner.steps(for: request, state, at: now) }
+        }
+        let first = request.revokedKeys(in: try await store.keyRing())
+        let ledger = ledger
+        let outcome = try await change(at: now) { planner, state in
+            // Another process may act on our entries in the ledger before we can; the keys that it then made stay.
+            let isDone = !first.isEmpty && first.allSatisfy { state.ring.key($0.kid)?.state == .revoked }
+            let kids = isDone ? Set(first.map(\.kid)) : request.revokedKids(in: state.ring)
+            let steps = try planner.revoking(kids, state, at: now)
+            // The ledger first: whatever happens then, the key does not come back.
+            if !kids.isEmpty { try ledger.add(Set(kids.map(Revocation.key)), at: now) }
+            return steps
+        }
+        let ours = Set(outcome.transitions.map(\.kid))
+        let theirs = first.filter { $0.state != .revoked && !ours.contains($0.kid) }
+            .map { KeyTransition(.revoke, $0.kid, $0.purpose, because: .ledger) }
+        return RotationOutcome(state: outcome.state, transitions: theirs + outcome.transitions)
     }
 
     /// Takes the stored ring into use where it is newer than `version`: somebody else has changed it, or this process
@@ -122,6 +146,21 @@ package actor KeyCustodian {
     }
 
     // MARK: - Steps
+
+    /// One change at a time: the loop does not act on what a request has just told the ledger.
+    private func alone<Value: Sendable>(
+        _ body: (isolated KeyCustodian) async throws -> Value
+    ) async throws -> Value {
+        if isChanging {
+            await withCheckedContinuation { waitingToChange.append($0) }
+        }
+        isChanging = true
+        defer {
+            isChanging = !waitingToChange.isEmpty
+            if isChanging { waitingToChange.removeFirst().resume() }
+        }
+        return try await body(self)
+    }
 
     private func change(
         at now: NumericDate,
@@ -192,6 +231,11 @@ extension KeyRequest {
         }
     }
 
+    fileprivate func revokedKeys(in ring: KeyRing) -> [SigningKey] {
+        let kids = revokedKids(in: ring)
+        return ring.keys.filter { kids.contains($0.kid) }
+    }
+
     fileprivate func revokedKids(in ring: KeyRing) -> Set<ByteString> {
         switch self {
         case .revoke(let kid): [kid]
@@ -212,8 +256,7 @@ extension RotationPlanner {
         case .activateStandbys(let purposes): try activatingStandbys(purposes, state, at: now)
         case .activate(let kid): try activating(kid, state, at: now)
         case .retire(let kid): try retiring(kid, state, at: now)
-        case .revoke(let kid): try revoking([kid], state, at: now)
-        case .revokeAll: try revoking(request.revokedKids(in: state.ring), state, at: now)
+        case .revoke, .revokeAll: try revoking(request.revokedKids(in: state.ring), state, at: now)
         }
     }
 }

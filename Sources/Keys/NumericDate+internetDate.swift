@@ -5,10 +5,17 @@ extension NumericDate {
     package var internetDate: ByteString {
         let (day, second) = secondsSinceEpoch.dividedRoundingDown(by: 86_400)
         let (year, month, dayOfMonth) = Self.civil(daysSinceEpoch: day)
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-        return ByteString(
-            "\(date)T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
-        )
+        var text: [UInt8] = []
+        text.reserveCapacity(20)
+        Self.append(year, width: 4, to: &text)
+        for (mark, number) in [
+            ("-", month), ("-", dayOfMonth), ("T", second / 3600), (":", second / 60 % 60), (":", second % 60),
+        ] as [(Unicode.Scalar, Int64)] {
+            text.append(UInt8(ascii: mark))
+            Self.append(number, width: 2, to: &text)
+        }
+        text.append(UInt8(ascii: "Z"))
+        return ByteString(text)
     }
 
     /// The proleptic Gregorian date, counted in 400-year cycles of 146,097 days that begin on 1 March.
@@ -23,9 +30,11 @@ extension NumericDate {
         return (year, month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
     }
 
-    private func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    /// Appends the number in at least `width` digits; one of more digits, or below zero, as it is.
+    private static func append(_ number: Int64, width: Int, to text: inout [UInt8]) {
+        let digits = String(number).utf8
+        for _ in digits.count..<max(width, digits.count) { text.append(UInt8(ascii: "0")) }
+        text.append(contentsOf: digits)
     }
 }
 

@@ -24,7 +24,8 @@ package struct RotationPlanner: Sendable {
         for purpose in rules.purposes {
             planSigning(purpose, state, room: room(in: state, after: plan.steps), at: now, into: &plan)
         }
-        for key in state.ring.keys where isToBeMarked(key, served) && !state.unusable.contains(key.kid) {
+        let passed = state.unusable.union(plan.steps.compactMap(\.activated))
+        for key in state.ring.keys where isToBeMarked(key, served) && !passed.contains(key.kid) {
             plan.steps.append(RotationStep(.publish(key.kid), because: .due))
         }
         for kid in state.unusable {

@@ -16,6 +16,11 @@ package struct RotationStep: Hashable, Sendable {
     package let action: Action
     package let reason: KeyTransition.Reason
 
+    /// The key that signs from this step on.
+    var activated: ByteString? {
+        if case .activate(let kid) = action { kid } else { nil }
+    }
+
     package init(_ action: Action, because reason: KeyTransition.Reason) {
         self.action = action
         self.reason = reason

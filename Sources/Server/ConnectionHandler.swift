@@ -176,7 +176,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         _ context: ChannelHandlerContext
     ) {
         guard context.channel.isActive else { return }
-        context.write(wrapOutboundOut(.head(head(of: response, keepingAlive: keepingAlive))), promise: nil)
+        let framing = AnswerHead.Framing(isSecure: isSecure, keepsAlive: keepingAlive)
+        context.write(wrapOutboundOut(.head(AnswerHead.value(of: response, framing))), promise: nil)
         if !isHead && response.body.readableBytes > 0 {
             context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
         }
@@ -184,18 +185,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         if context.channel.isWritable { return write(end) }
         heldEnd = end
         context.flush()
-    }
-
-    private func head(of response: PlaneResponse, keepingAlive: Bool) -> HTTPResponseHead {
-        var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
-        if response.status != .noContent && response.status != .notModified {
-            head.headers.replaceOrAdd(name: "Content-Length", value: String(response.body.readableBytes))
-        }
-        head.headers.add(name: "Date", value: HTTPDate.now)
-        head.headers.add(name: "X-Content-Type-Options", value: "nosniff")
-        if isSecure { head.headers.add(name: "Strict-Transport-Security", value: "max-age=31536000") }
-        if !keepingAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-        return head
     }
 
     private func write(_ end: AnswerEnd) {

@@ -116,6 +116,13 @@ extension ErrorResponse {
                 "access_denied",
                 "this runner may not register a job for so long; ask for less, or see jobsworth runner list"
             )
+        case .tooManyLiveJobs:
+            Row(
+                .tooManyRequests,
+                "temporarily_unavailable",
+                "as many jobs of this runner live as may; end those that are over, or see jobsworth runner list",
+                retryAfter: 10
+            )
         case .sourceNotAllowed:
             Row(
                 .unauthorized,
@@ -138,6 +145,12 @@ extension ErrorResponse {
             Row(.forbidden, "access_denied", "the job was registered without the permission id-token: write")
         case .fork: Row(.forbidden, "access_denied", "the job comes from a fork, and no policy rule names forks")
         case .runnerRevoked: Row(.forbidden, "access_denied", "the runner was revoked")
+        case .rateLimited:
+            Row(
+                .tooManyRequests,
+                "temporarily_unavailable",
+                "the job asks for tokens too often; keep a token until it expires, or see tokens.rateLimit"
+            )
         case .notFound: Row(.notFound, "invalid_request", "there is no such thing here")
         case .alreadyExists: conflict("it exists already")
         case .jobEnded: conflict("the job has ended")
@@ -149,6 +162,7 @@ extension ErrorResponse {
         case .keyState: conflict("the key is not in a state in which that can be done; see jobsworth keys show")
         case .keyUnusable:
             conflict("the private half of this key does not open; put the right sealing key back, or retire the key")
+        case .agentNeeded: conflict("only the running agent makes keys that sign certificates; start it, and try again")
         case .keyStillNeeded:
             conflict("tokens that this key signed may still live; only keys revoke withdraws it before")
         case .tooManyKeys: conflict("more keys would be published than keys.maximumPublished allows")

@@ -48,6 +48,11 @@ package enum ErrorResponse {
 
     static func response(to refusal: Refusal, at route: Route) -> PlaneResponse {
         var row = row(refusal.reason)
+        if refusal.reason == .rateLimited {
+            // Clients of the id-token URL retry 503, not 429.
+            if route == .idToken { row = Row(.serviceUnavailable, row.code, row.sentence) }
+            return response(row, reason: refusal.reason.rawValue)
+        }
         // RFC 8693 §2.2.2: a refusal of a token exchange is a 400. That audiences were configured apart is no fault of
         // the request.
         if route == .tokenExchange && row.status != .serviceUnavailable && refusal.reason != .audienceProfilesDisagree {

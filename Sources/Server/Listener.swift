@@ -15,10 +15,14 @@ package struct Listener: Sendable {
     private let load: ServerLoad
     private let tls: TLSIdentity?
     private let peers: AllowedPeers
+    private let hotPaths: HotPaths?
+    private let rounds = TokenRounds()
     private let bound: @Sendable () -> Void
 
     /// A listener that ``Listeners`` opens; `bound` is called when the socket accepts connections, and `peers` may
     /// speak on it where it is a Unix socket.
+    ///
+    /// Without the fast path the answers are the same and come later.
     package init(
         address: ListenAddress,
         plane: any Plane,
@@ -26,6 +30,7 @@ package struct Listener: Sendable {
         load: ServerLoad,
         tls: TLSIdentity? = nil,
         peers: AllowedPeers = .owner,
+        hasFastPath: Bool = true,
         bound: @escaping @Sendable () -> Void = {}
     ) {
         self.address = address
@@ -34,6 +39,7 @@ package struct Listener: Sendable {
         self.load = load
         self.tls = tls
         self.peers = peers
+        hotPaths = hasFastPath ? plane.hotPaths : nil
         self.bound = bound
     }
 
@@ -111,13 +117,13 @@ package struct Listener: Sendable {
             let deadlines = DeadlineHandler(limits: limits, load: load)
             guard let tls else {
                 try pipeline.addHandler(deadlines)
-                return try addHTTP1Handlers(pipeline, peer)
+                return try addHTTP1Handlers(channel, peer)
             }
             try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
             try pipeline.addHandler(deadlines)
             try pipeline.addHandler(
                 ProtocolChoice { negotiated, since in
-                    guard negotiated == "h2" else { return try addHTTP1Handlers(pipeline, peer) }
+                    guard negotiated == "h2" else { return try addHTTP1Handlers(channel, peer) }
                     pipeline.removeHandler(deadlines, promise: nil)
                     try pipeline.addHandler(
                         HTTP2ConnectionHandler(plane: plane, limits: limits, load: load, since: since)
@@ -127,7 +133,12 @@ package struct Listener: Sendable {
         }
     }
 
-    private func addHTTP1Handlers(_ pipeline: ChannelPipeline.SynchronousOperations, _ peer: uid_t?) throws {
+    private func addHTTP1Handlers(_ channel: any Channel, _ peer: uid_t?) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let hotPaths {
+            let round = rounds.round(of: channel.eventLoop)
+            try pipeline.addHandler(FastPathHandler(paths: hotPaths, load: load, isSecure: tls != nil, round: round))
+        }
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(
             ByteToMessageHandler(

@@ -12,6 +12,10 @@ package struct PlaneSwitch: Plane {
         publicPlane.document(for: request)
     }
 
+    package var hotPaths: HotPaths? {
+        HotPaths(documents: publicPlane, tokens: runnerPlane)
+    }
+
     package func answer(_ request: PlaneRequest) async -> PlaneResponse {
         await runnerPlane.answer(request)
     }

@@ -31,6 +31,15 @@ package final class PublicPlane: Sendable {
         return nil
     }
 
+    /// The same for a request's bytes: of those without a query and without a condition.
+    func documentAtOnce(_ request: UsualRequest, in bytes: Span<UInt8>) -> PublishedAnswers? {
+        guard request.method != .other, request.isPlain, request.contentLength == nil, request.query == nil else {
+            return nil
+        }
+        if jwkSetPaths.contains(where: { bytes.isEqual(request.path, to: $0.bytes) }) { return jwkSet.withLock { $0 } }
+        return bytes.isEqual(request.path, to: configurationPath.bytes) ? metadata : nil
+    }
+
     private func answer(_ request: PlaneRequest, with answers: PublishedAnswers) -> PlaneResponse {
         guard request.method == .GET || request.method == .HEAD else {
             return ErrorResponse.methodNotAllowed(allowed: "GET, HEAD")
@@ -40,6 +49,10 @@ package final class PublicPlane: Sendable {
 }
 
 extension PublicPlane: Plane {
+    package var hotPaths: HotPaths? {
+        HotPaths(documents: self)
+    }
+
     package func answerAtOnce(_ request: PlaneRequest) -> PlaneResponse? {
         document(for: request)
     }

@@ -8,6 +8,7 @@ struct PublishedAnswers: Sendable {
     let full: PlaneResponse
     let notModified: PlaneResponse
     private let entityTag: ByteString
+    private let head: AnswerHead
 
     init(_ document: PublishedDocument) {
         let headers: HTTPHeaders = [
@@ -17,6 +18,13 @@ struct PublishedAnswers: Sendable {
         full = PlaneResponse(status: .ok, headers: headers, body: ByteBuffer(bytes: document.body))
         notModified = PlaneResponse(status: .notModified, headers: headers)
         entityTag = document.entityTag
+        head = AnswerHead(full)
+    }
+
+    /// Writes the full answer as the encoder would.
+    func write(withBody: Bool, _ framing: AnswerHead.Framing, to buffer: inout ByteBuffer) {
+        head.write(length: full.body.readableBytes, framing, to: &buffer)
+        if withBody { buffer.writeImmutableBuffer(full.body) }
     }
 
     /// Whether the caller says that it has these bytes: weak comparison, as `If-None-Match` wants (RFC 9110 §13.1.2).

@@ -51,6 +51,7 @@ extension RunnerPlane {
         try request.refuseQuery()
         let form = try TokenExchangeForm(parsing: request.body)
         let job = try await authentication.liveJob(presenting: form.subjectToken, at: request.takenUpAt)
+        try await admit(job, at: request.takenUpAt)
         let token = try await issue(TokenRequest(audiences: form.audiences), for: job, at: request.takenUpAt)
         return .json(
             JSONObject([
@@ -69,7 +70,14 @@ extension RunnerPlane {
     private func job(_ id: JobID, _ request: PlaneRequest, presenting token: ByteString) async throws -> Job {
         let job = try await authentication.liveJob(presenting: token, at: request.takenUpAt)
         guard job.id == id else { throw Refusal(.notFound) }
+        try await admit(job, at: request.takenUpAt)
         return job
+    }
+
+    private func admit(_ job: Job, at now: NumericDate) async throws {
+        guard !rates.admits(job.id, at: ClockReading.now.sinceBoot) else { return }
+        let refusal = Refusal(.rateLimited)
+        throw rates.isRecorded(job.id) ? await recorded(refusal, for: job, at: now) : refusal
     }
 
     private func issue(_ asked: TokenRequest, for job: Job, at now: NumericDate) async throws -> ReleasedToken {

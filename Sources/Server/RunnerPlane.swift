@@ -14,7 +14,10 @@ package struct RunnerPlane: Plane {
     let metrics: ServerMetrics
     /// What stands for `{issuer}` in the URLs of this plane.
     let url: IssuerIdentifier
-    private let hold: @Sendable (ClockReading) -> IssuanceHold?
+    let rates: JobRates
+    /// Under which the URLs of request tokens lie: the path of `url`, and `/v1/jobs/`.
+    let idTokenPrefix: [UInt8]
+    let hold: @Sendable (ClockReading) -> IssuanceHold?
     private let logger: Logger
 
     /// `hold` says why nothing may be registered, issued or ended now; nil where it may.
@@ -25,6 +28,7 @@ package struct RunnerPlane: Plane {
         authentication: CallerAuthentication,
         requestTokens: RequestTokenKey,
         metrics: ServerMetrics,
+        rates: JobRates,
         hold: @escaping @Sendable (ClockReading) -> IssuanceHold?,
         logger: Logger
     ) {
@@ -34,8 +38,14 @@ package struct RunnerPlane: Plane {
         self.authentication = authentication
         self.requestTokens = requestTokens
         self.metrics = metrics
+        self.rates = rates
+        idTokenPrefix = (url.path + "/v1/jobs/").bytes
         self.hold = hold
         self.logger = logger
+    }
+
+    package var hotPaths: HotPaths? {
+        HotPaths(tokens: self)
     }
 
     package func answer(_ request: PlaneRequest) async -> PlaneResponse {
@@ -93,7 +103,7 @@ package struct RunnerPlane: Plane {
     }
 
     /// Unknown credentials are counted, and a sample of them is logged: an attacker must not fill the disk.
-    private func note(_ error: IssuanceError) {
+    func note(_ error: IssuanceError) {
         switch error {
         case .refused(let refusal): metrics.countRefusal(refusal.reason)
         case .unauthenticated:

@@ -25,6 +25,20 @@ extension Approval {
         )
     }
 
+    /// The same of a row that has the columns in their order, beginning with the `first`.
+    init?(row: BoundRow, from first: CInt) {
+        guard let since = row.integer(first + 1), let until = row.integer(first + 2) else { return nil }
+        let given = row.integer(first + 4).map { at in
+            Given(by: ByteString(row.bytes(first + 3) ?? []), at: NumericDate(secondsSinceEpoch: at))
+        }
+        self.init(
+            isRequired: row.integer(first) != 0,
+            since: NumericDate(secondsSinceEpoch: since),
+            waitsUntil: NumericDate(secondsSinceEpoch: until),
+            given: given
+        )
+    }
+
     static func arguments(of approval: Approval?) -> StatementArguments {
         [
             approval?.isRequired ?? false, approval?.since.secondsSinceEpoch, approval?.waitsUntil.secondsSinceEpoch,

@@ -3,22 +3,37 @@ import GRDB
 import Issuer
 import JOSE
 import Keys
-import Logging
+import Policy
 
 extension Job {
     private static let select =
         "SELECT job.*, runner.name AS runner_name FROM job JOIN runner ON runner.id = job.runner"
 
-    /// The jobs that nobody has ended yet.
-    ///
-    /// One that cannot be read gets no more tokens; the others are served.
-    static func live(in database: Database, logger: Logger) throws -> [Job] {
-        let jobs = try fetchAll("ended_at IS NULL", arguments: [], in: database)
-        let stored = try Int.fetchOne(database, sql: "SELECT count(*) FROM job WHERE ended_at IS NULL") ?? 0
-        if stored > jobs.count {
-            logger.critical("jobs cannot be read and get no tokens", metadata: ["count": "\(stored - jobs.count)"])
+    /// How many jobs of each runner nobody has ended yet; from an index alone.
+    static func liveCounts(in database: Database) throws -> [Int64: Int] {
+        var counts: [Int64: Int] = [:]
+        let sql = "SELECT runner FROM job INDEXED BY job_live_expiry WHERE ended_at IS NULL"
+        try database.makeStatement(sql: sql).each { row in
+            if let runner = row.integer(0) { counts[runner, default: 0] += 1 }
         }
-        return jobs
+        return counts
+    }
+
+    /// Of a page of live jobs those that have an environment, and where the next page begins.
+    static func withEnvironment(
+        after last: (expiresAt: Int64, id: Data),
+        in database: Database
+    ) throws -> (jobs: [Job], last: (expiresAt: Int64, id: Data)?) {
+        let rows = try Row.fetchAll(
+            database.cachedStatement(
+                sql: select + """
+                     WHERE ended_at IS NULL AND (expires_at, job.id) > (?, ?) ORDER BY expires_at, job.id LIMIT 500
+                    """
+            ),
+            arguments: [last.expiresAt, last.id]
+        )
+        let jobs = rows.compactMap { try? Job(row: $0) }.filter { $0.facts[.environment] != nil }
+        return (jobs, rows.count < 500 ? nil : rows.last.map { ($0["expires_at"], $0["id"]) })
     }
 
     static func fetch(_ id: JobID, in database: Database) throws -> Job? {
@@ -42,6 +57,26 @@ extension Job {
     ) throws -> [Job] {
         try Row.fetchAll(database.cachedStatement(sql: select + " WHERE " + condition), arguments: arguments)
             .compactMap { try? Job(row: $0) }
+    }
+
+    /// Removes, of the `count` jobs that follow `last` by id, those that ended before `end`; answers the last id that was
+    /// looked at, nil at the end of the table.
+    ///
+    /// What they used of their grants goes with them.
+    static func removeEnded(
+        before end: NumericDate,
+        after last: Data,
+        count: Int,
+        in database: Database
+    ) throws -> Data? {
+        let ids = try Data.fetchAll(
+            database.cachedStatement(sql: "SELECT id FROM job WHERE id > ? ORDER BY id LIMIT ?"),
+            arguments: [last, count]
+        )
+        guard let first = ids.first, let final = ids.last else { return nil }
+        try database.cachedStatement(sql: "DELETE FROM job WHERE id BETWEEN ? AND ? AND ended_at < ?")
+            .execute(arguments: [first, final, end.secondsSinceEpoch])
+        return ids.count < count ? nil : final
     }
 
     func insert(hasToken: Bool, in database: Database) throws {

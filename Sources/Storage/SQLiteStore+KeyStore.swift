@@ -4,14 +4,15 @@ import GRDB
 import Issuer
 package import JOSE
 package import Keys
+import Synchronization
 
 extension SQLiteStore: KeyStore {
     package func keyRing() async throws -> KeyRing {
-        try await writer.write { try StoredRing(in: $0) }.ring()
+        try ring(of: try await writer.read { try StoredRing(in: $0) })
     }
 
     package func rotationState() async throws -> RotationState {
-        let (stored, rules, uses, sightings) = try await writer.write { database in
+        let (stored, rules, uses, sightings) = try await writer.read { database in
             (
                 try StoredRing(in: database), try Self.setting(.rotationRules, in: database),
                 try Self.keyUses(in: database), try Self.sightings(in: database)
@@ -19,7 +20,7 @@ extension SQLiteStore: KeyStore {
         }
         // Read outside the transaction: what is damaged is told as such, not as a store that is away.
         return RotationState(
-            ring: try stored.ring(),
+            ring: try ring(of: stored),
             rules: try rules.map(RotationRulesDocument.read),
             tokensExpireBy: uses,
             sightings: sightings
@@ -33,10 +34,10 @@ extension SQLiteStore: KeyStore {
         at now: NumericDate
     ) async throws -> Bool {
         let document = KeyRingDocument.write(ring)
-        return try await writer.write { database in
-            guard try Self.ring(in: database).version == version else { return false }
-            try Self.store(document, of: ring, at: now, in: database)
-            for transition in transitions { try Self.append(transition.record(at: now), in: database) }
+        return try await writer.write { transaction in
+            guard try Self.ring(in: transaction.database).version == version else { return false }
+            try Self.store(document, of: ring, at: now, in: transaction)
+            for transition in transitions { try transaction.append(transition.record(at: now)) }
             return true
         } committed: { [self] isDone in
             // What a private half was sealed into must not stay behind in the log.
@@ -48,9 +49,10 @@ extension SQLiteStore: KeyStore {
         _ document: [UInt8],
         of ring: KeyRing,
         at now: NumericDate,
-        in database: Database
+        in transaction: Transaction
     ) throws {
-        try database.execute(
+        transaction.forgetKeys()
+        try transaction.database.execute(
             sql: """
                 INSERT INTO key_ring (one, version, document, digest, replaced_at) VALUES (1, ?, ?, ?, ?)
                 ON CONFLICT (one) DO UPDATE SET version = excluded.version, document = excluded.document,
@@ -60,6 +62,11 @@ extension SQLiteStore: KeyStore {
                 ring.version, Data(document), Data(SHA256.hash(data: document)), now.secondsSinceEpoch,
             ]
         )
+    }
+
+    /// To check the keys of a ring takes milliseconds, and it is asked for again and again.
+    func ring(of stored: StoredRing) throws(KeyRingError) -> KeyRing {
+        try lastRing.withLock { last throws(KeyRingError) in try stored.ring(orLast: &last) }
     }
 
     static func ring(in database: Database) throws -> KeyRing {
@@ -80,11 +87,12 @@ extension SQLiteStore: KeyStore {
 
 extension SQLiteStore {
     package func setRotationRules(_ rules: RotationRules) async throws {
-        try await writer.write { try Self.set(.rotationRules, RotationRulesDocument.write(rules), in: $0) }
+        try await writer.write { try Self.set(.rotationRules, RotationRulesDocument.write(rules), in: $0.database) }
     }
 
     package func noteSighting(of kids: [ByteString], at place: ByteString, at now: NumericDate) async throws {
-        try await writer.write { database in
+        try await writer.write { transaction in
+            let database = transaction.database
             let before = try Self.sightings(in: database)[place] ?? [:]
             for kid in before.keys where !kids.contains(kid) {
                 try database.execute(

@@ -9,7 +9,7 @@ extension SQLiteStore: KeyUseLog {
     private static let window: Int64 = 5_000
 
     package func tokens(signedBy kid: ByteString, after sequence: Int64) async throws(StoreError) -> KeyUsePage {
-        try await writer.write { database in
+        try await writer.read { database in
             let first = try Int64.fetchOne(
                 database,
                 sql: "SELECT first_sequence FROM key_use WHERE kid = ?",

@@ -7,7 +7,7 @@ import Policy
 
 extension SQLiteStore: RepositoryStore {
     package func pinnedRepositories() async throws(StoreError) -> [PinnedRepository] {
-        try await writer.write { database in
+        try await writer.read { database in
             try Row.fetchAll(database, sql: "SELECT name, id, owner_id, pinned_at FROM repository ORDER BY name").map {
                 PinnedRepository(
                     name: ByteString($0["name"] as Data),
@@ -20,10 +20,11 @@ extension SQLiteStore: RepositoryStore {
     }
 
     package func forgetRepository(_ name: ByteString, at now: NumericDate) async throws(StoreError) -> Bool {
-        try await writer.write { database in
+        try await writer.write { transaction in
+            let database = transaction.database
             try database.execute(sql: "DELETE FROM repository WHERE name = ?", arguments: [Data(name.bytes)])
             guard database.changesCount > 0 else { return false }
-            try Self.append(Self.record(.repositoryForget, of: name, at: now), in: database)
+            try transaction.append(Self.record(.repositoryForget, of: name, at: now))
             return true
         }
     }
@@ -33,7 +34,8 @@ extension SQLiteStore: RepositoryStore {
         to next: ByteString,
         at now: NumericDate
     ) async throws(StoreError) -> RefusalReason? {
-        try await writer.write { database in
+        try await writer.write { transaction in
+            let database = transaction.database
             let select = "SELECT 1 FROM repository WHERE name = ?"
             if try Bool.fetchOne(database, sql: select, arguments: [Data(next.bytes)]) != nil { return .alreadyExists }
             try database.execute(
@@ -41,7 +43,7 @@ extension SQLiteStore: RepositoryStore {
                 arguments: [Data(next.bytes), Data(name.bytes)]
             )
             guard database.changesCount > 0 else { return .notFound }
-            try Self.append(Self.record(.repositoryRename, of: next, at: now), in: database)
+            try transaction.append(Self.record(.repositoryRename, of: next, at: now))
             return nil
         }
     }

@@ -11,7 +11,7 @@ extension SQLiteStore: RunnerStore {
     }
 
     package func runners() async throws(StoreError) -> [Runner] {
-        try await writer.write { database in
+        try await writer.read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM runner ORDER BY id").map(Runner.init(row:))
         }
     }
@@ -27,7 +27,8 @@ extension SQLiteStore: RunnerStore {
         digest: CredentialDigest,
         at now: NumericDate
     ) async throws(StoreError) -> Bool {
-        try await writer.write { database -> Runner? in
+        try await writer.write { transaction -> Runner? in
+            let database = transaction.database
             let taken = try Bool.fetchOne(
                 database,
                 sql: "SELECT 1 FROM runner WHERE name = ? AND revoked_at IS NULL",
@@ -47,7 +48,7 @@ extension SQLiteStore: RunnerStore {
             )
             let id = database.lastInsertedRowID
             let record = AuditRecord(at: now, operation: .runnerAdd, decision: .permit, reason: "ok", runner: name)
-            try Self.append(record, in: database)
+            try transaction.append(record)
             return Runner(
                 id: id,
                 name: name,
@@ -73,7 +74,8 @@ extension SQLiteStore: RunnerStore {
     ) async throws(StoreError) -> Bool {
         guard let known = runner.credentials.first, let credential = next.credentials.first else { return false }
         let former = next.credentials.dropFirst().first
-        return try await writer.write { database in
+        return try await writer.write { transaction in
+            let database = transaction.database
             try database.execute(
                 sql: """
                     UPDATE runner SET credential_digest = ?, valid_until = ?, former_digest = ?, former_valid_until = ?
@@ -88,7 +90,7 @@ extension SQLiteStore: RunnerStore {
             guard database.changesCount == 1 else { return false }
             let name = runner.name
             let record = AuditRecord(at: now, operation: .runnerRotate, decision: .permit, reason: "ok", runner: name)
-            try Self.append(record, in: database)
+            try transaction.append(record)
             return true
         } committed: { [self] isDone in
             guard isDone else { return }
@@ -100,7 +102,8 @@ extension SQLiteStore: RunnerStore {
     }
 
     package func revokeRunner(named name: ByteString, at now: NumericDate) async throws(StoreError) -> Int? {
-        let revoked = try await writer.write { database -> (id: Int64, jobs: Int)? in
+        let revoked = try await writer.write { transaction -> (id: Int64, jobs: Int)? in
+            let database = transaction.database
             let id = try Int64.fetchOne(
                 database,
                 sql: "UPDATE runner SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL RETURNING id",
@@ -113,12 +116,13 @@ extension SQLiteStore: RunnerStore {
             )
             let jobs = database.changesCount
             let record = AuditRecord(at: now, operation: .runnerRevoke, decision: .permit, reason: "ok", runner: name)
-            try Self.append(record, in: database)
+            try transaction.append(record)
             return (id, jobs)
         } committed: { [self] revoked in
             guard let revoked else { return }
             liveRunners.withLock { runners in runners = runners.filter { $0.value.id != revoked.id } }
-            liveJobs.withLock { jobs in jobs = jobs.filter { $0.value.runner != revoked.id } }
+            liveJobs.withLock { $0.removeAll { $0.runner == revoked.id } }
+            liveCounts.withLock { $0[revoked.id] = nil }
         }
         return revoked?.jobs
     }

@@ -9,7 +9,8 @@ extension SQLiteStore: SecretStore {
         named name: ByteString,
         orStore candidate: SealedSecret
     ) async throws(StoreError) -> SealedSecret {
-        try await writer.write { database in
+        try await writer.write { transaction in
+            let database = transaction.database
             let select = "SELECT sealed FROM sealed_secret WHERE name = ?"
             if let stored = try Data.fetchOne(database, sql: select, arguments: [Data(name.bytes)]) {
                 return SealedSecret(bytes: [UInt8](stored))
@@ -23,12 +24,12 @@ extension SQLiteStore: SecretStore {
     }
 
     package func sealedSecrets() async throws(StoreError) -> [ByteString: SealedSecret] {
-        try await writer.write { try Self.sealedSecrets(in: $0) }
+        try await writer.read { try Self.sealedSecrets(in: $0) }
     }
 
     package func replaceSecret(named name: ByteString, with secret: SealedSecret) async throws(StoreError) {
         try await writer.write {
-            try Self.replace(name, with: secret, in: $0)
+            try Self.replace(name, with: secret, in: $0.database)
         } committed: { [self] in
             writer.truncateLogAfterCommit()
         }
@@ -42,14 +43,15 @@ extension SQLiteStore: SecretStore {
         at now: NumericDate
     ) async throws(StoreError) -> Bool {
         let document = KeyRingDocument.write(ring)
-        return try await writer.write { database in
+        return try await writer.write { transaction in
+            let database = transaction.database
             guard try Self.ring(in: database).version == version, try Self.sealedSecrets(in: database) == known else {
                 return false
             }
-            try Self.store(document, of: ring, at: now, in: database)
+            try Self.store(document, of: ring, at: now, in: transaction)
             for (name, secret) in secrets { try Self.replace(name, with: secret, in: database) }
             let record = AuditRecord(at: now, operation: .keyReseal, decision: .permit, reason: "ok")
-            try Self.append(record, in: database)
+            try transaction.append(record)
             return true
         } committed: { [self] isDone in
             if isDone { writer.truncateLogAfterCommit() }

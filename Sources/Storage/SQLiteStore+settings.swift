@@ -13,20 +13,20 @@ extension SQLiteStore {
     }
 
     package func trustedClock() async throws -> ClockReading? {
-        try await writer.write { try Self.setting(.trustedClock, in: $0).flatMap(ClockReading.init(stored:)) }
+        try await writer.read { try Self.setting(.trustedClock, in: $0).flatMap(ClockReading.init(stored:)) }
     }
 
     package func setTrustedClock(_ reading: ClockReading) async throws {
-        try await writer.write { try Self.set(.trustedClock, reading.stored, in: $0) }
+        try await writer.write { try Self.set(.trustedClock, reading.stored, in: $0.database) }
     }
 
     /// The discovery document as the issuer serves it.
     package func providerMetadata() async throws(StoreError) -> [UInt8]? {
-        try await writer.write { try Self.setting(.providerMetadata, in: $0) }
+        try await writer.read { try Self.setting(.providerMetadata, in: $0) }
     }
 
     package func setProviderMetadata(_ document: [UInt8]) async throws(StoreError) {
-        try await writer.write { try Self.set(.providerMetadata, document, in: $0) }
+        try await writer.write { try Self.set(.providerMetadata, document, in: $0.database) }
     }
 
     static func setting(_ setting: Setting, in database: Database) throws -> [UInt8]? {

@@ -8,14 +8,19 @@ import Synchronization
 
 /// Key ring, jobs, runners, pins and audit records in one SQLite file, owned by this process.
 ///
-/// What the hot path reads (live jobs, live runners) is also held in memory; the transaction that commits a token's
+/// What the hot path reads (recent jobs, live runners) is also held in memory; the transaction that commits a token's
 /// record reads the file again. One connection reads, writes and checkpoints: with several, SQLite 3.40.1 can lose
 /// what a reset log held.
 package final class SQLiteStore: Sendable {
     let writer: TransactionWriter
-    let liveJobs = Mutex<[JobID: Job]>([:])
+    let liveJobs = Mutex(RecentJobs())
+    /// How many live jobs each runner has.
+    let liveCounts = Mutex<[Int64: Int]>([:])
     let liveRunners = Mutex<[CredentialDigest: Runner]>([:])
     let activeKeys = Mutex(ActiveKeys())
+    let lastRing = Mutex<(stored: StoredRing, ring: KeyRing)?>(nil)
+    /// The job after which retention goes on.
+    let removedThrough = Mutex(Data())
     private let file: FileIdentity?
     private let logger: Logger
 
@@ -33,8 +38,8 @@ package final class SQLiteStore: Sendable {
         try connection.read { database in
             let runners = try Runner.live(in: database)
             liveRunners.withLock { $0 = runners }
-            let jobs = try Job.live(in: database, logger: logger)
-            liveJobs.withLock { $0 = Dictionary(uniqueKeysWithValues: jobs.map { ($0.id, $0) }) }
+            let counts = try Job.liveCounts(in: database)
+            liveCounts.withLock { $0 = counts }
         }
     }
 
@@ -52,7 +57,7 @@ package final class SQLiteStore: Sendable {
 
     /// How many jobs live, for the metrics.
     package var liveJobCount: Int {
-        liveJobs.withLock { $0.count }
+        liveCounts.withLock { $0.values.reduce(0, +) }
     }
 
     /// Commits what waits and closes the file.
@@ -69,6 +74,8 @@ package final class SQLiteStore: Sendable {
             try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA secure_delete = ON")
             try database.execute(sql: "PRAGMA cell_size_check = ON")
+            // The rows of some thousand jobs; what is not used is not allocated.
+            try database.execute(sql: "PRAGMA cache_size = -16384")
         }
         configuration.busyMode = .timeout(5)
         do {

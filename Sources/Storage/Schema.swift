@@ -147,6 +147,14 @@ enum Schema {
                     """
             )
         }
+        migrator.registerMigration("6 live jobs by runner") { database in
+            try database.execute(
+                sql: """
+                    DROP INDEX job_live_expiry;
+                    CREATE INDEX job_live_expiry ON job (expires_at, runner) WHERE ended_at IS NULL;
+                    """
+            )
+        }
         return migrator
     }
 }

@@ -80,13 +80,14 @@ package struct StoreRestoration: Sendable {
         // A backup may be of the release before.
         try Schema.migrator.migrate(copy)
         return try copy.write { database in
-            let keys = try restoreRing(refusing: revocations, above: version, at: now, in: database)
+            let transaction = Transaction(database)
+            let keys = try restoreRing(refusing: revocations, above: version, at: now, in: transaction)
             let runners = try Self.revokeRunners(revocations, at: now, in: database)
-            _ = try SQLiteStore.endAllJobs(because: .restored, at: now, in: database)
+            _ = try SQLiteStore.endAllJobs(because: .restored, at: now, in: transaction)
             try database.execute(sql: "DELETE FROM sighting")
             try database.execute(sql: "DROP TABLE \(StoreDigest.table)")
             let record = AuditRecord(at: now, operation: .restore, decision: .permit, reason: "ok")
-            try SQLiteStore.append(record, in: database)
+            try transaction.append(record)
             return (keys, runners)
         }
     }
@@ -96,7 +97,7 @@ package struct StoreRestoration: Sendable {
         refusing revocations: Set<Revocation>,
         above version: Int64,
         at now: NumericDate,
-        in database: Database
+        in transaction: Transaction
     ) throws -> Int {
         let returned = backup.summary.ring.keys.filter { key in
             key.state != .revoked && revocations.contains(.key(key.kid))
@@ -104,10 +105,10 @@ package struct StoreRestoration: Sendable {
         var ring = backup.summary.ring.restarted(above: version)
         for key in returned { ring = try ring.revoking(key.kid, at: now) }
         guard ring.version > 0 else { return 0 }
-        try SQLiteStore.store(KeyRingDocument.write(ring), of: ring, at: now, in: database)
+        try SQLiteStore.store(KeyRingDocument.write(ring), of: ring, at: now, in: transaction)
         for key in returned {
             let transition = KeyTransition(.revoke, key.kid, key.purpose, because: .ledger)
-            try SQLiteStore.append(transition.record(at: now), in: database)
+            try transaction.append(transition.record(at: now))
         }
         return returned.count
     }

@@ -4,7 +4,7 @@ import GRDB
 import Keys
 
 /// The row of the key ring as it lies in the database.
-struct StoredRing: Sendable {
+struct StoredRing: Hashable, Sendable {
     private let document: [UInt8]?
     private let digest: Data?
 
@@ -19,5 +19,13 @@ struct StoredRing: Sendable {
         guard let document else { return KeyRing() }
         if let digest, digest != Data(SHA256.hash(data: document)) { throw .malformedDocument }
         return try KeyRingDocument.read(document)
+    }
+
+    /// The same, read only where it is another than the `last` one that was read.
+    func ring(orLast last: inout (stored: StoredRing, ring: KeyRing)?) throws(KeyRingError) -> KeyRing {
+        if let last, last.stored == self { return last.ring }
+        let ring = try ring()
+        last = (self, ring)
+        return ring
     }
 }

@@ -17,10 +17,13 @@ final class TransactionWriter: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let work = DispatchSemaphore(value: 0)
+    private let company: GroupCompany
     private let finished = DispatchSemaphore(value: 0)
 
     private struct State {
         var waiting: [any PendingWork] = []
+        /// How many have to wait until the thread is woken; nil while it is busy and will look by itself.
+        var wakesAt: Int? = nil
         var isClosed = false
         /// After a failed write or flush nobody knows what the disk holds: nothing is written until a restart.
         var isBroken = false
@@ -28,8 +31,9 @@ final class TransactionWriter: Sendable {
         var truncatesLog = false
     }
 
-    init(connection: DatabaseQueue, logger: Logger) {
+    init(connection: DatabaseQueue, logger: Logger, company: GroupCompany = GroupCompany()) {
         self.connection = connection
+        self.company = company
         self.logger = logger
         let thread = Thread { [self] in run() }
         thread.name = "store writer"
@@ -45,13 +49,31 @@ final class TransactionWriter: Sendable {
     ///
     /// `body` may run twice and must do nothing but read and write the database.
     func write<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value,
+        _ body: @escaping @Sendable (Transaction) throws -> Value,
         committed: @escaping @Sendable (Value) -> Void = { _ in }
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-            enqueue(Pending(body: body, committed: committed, continuation: continuation))
+            write(body, committed: committed) { continuation.resume(returning: $0) }
         }
         return try result.get()
+    }
+
+    /// Runs `body`, which writes nothing, between the transactions of others.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value,
+        then: @escaping @Sendable (Value) -> Void = { _ in }
+    ) async throws(StoreError) -> Value {
+        try await write({ try body($0.database) }, committed: then)
+    }
+
+    /// The same without a task that waits: `then` has the answer, on the writer's thread after the commit, or at once
+    /// where nothing can be queued.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Value,
+        committed: @escaping @Sendable (Value) -> Void = { _ in },
+        then: @escaping @Sendable (Result<Value, StoreError>) -> Void
+    ) {
+        enqueue(Pending(body: body, committed: committed, then: then))
     }
 
     /// Writes nothing any more, until a restart.
@@ -73,6 +95,7 @@ final class TransactionWriter: Sendable {
     func close() {
         let wasClosed = state.withLock { state in
             defer { state.isClosed = true }
+            state.wakesAt = nil
             return state.isClosed
         }
         guard !wasClosed else { return }
@@ -82,26 +105,56 @@ final class TransactionWriter: Sendable {
     }
 
     private func enqueue(_ pending: any PendingWork) {
-        let refusal: StoreError? = state.withLock { state in
-            if state.isClosed || state.isBroken { return .unavailable }
-            if state.waiting.count >= Self.maximumWaiting { return .overloaded }
-            state.waiting.append(pending)
-            return nil
+        var refusal: StoreError?
+        var isToWake = false
+        state.withLock { state in
+            if state.isClosed || state.isBroken {
+                refusal = .unavailable
+            } else if state.waiting.count >= Self.maximumWaiting {
+                refusal = .overloaded
+            } else {
+                state.waiting.append(pending)
+                isToWake = state.wakesAt.map { state.waiting.count >= $0 } ?? false
+                if isToWake { state.wakesAt = nil }
+            }
         }
-        if let refusal { pending.fail(refusal) } else { work.signal() }
+        if let refusal { return pending.fail(refusal) }
+        if isToWake { work.signal() }
     }
 
     private func run() {
-        while true {
-            work.wait()
-            let (group, isClosed) = state.withLock { state in
-                let group = Array(state.waiting.prefix(Self.maximumGroup))
-                state.waiting.removeFirst(group.count)
-                return (group, state.isClosed)
-            }
-            if !group.isEmpty { commit(group) } else if isClosed { break }
+        var company = company
+        while let group = nextGroup(joining: company) {
+            company.note(group.count)
+            if !group.isEmpty { commit(group) }
         }
         finished.signal()
+    }
+
+    /// What is committed next, after waiting for the first piece of it and perhaps for others; nil at the end.
+    private func nextGroup(joining company: GroupCompany) -> [any PendingWork]? {
+        if wait(for: 1) { work.wait() }
+        let wanted = min(company.wanted, Self.maximumGroup)
+        if wanted > 1, wait(for: wanted) { _ = work.wait(timeout: .now() + .microseconds(company.patience)) }
+        return state.withLock { state in
+            state.wakesAt = nil
+            if state.waiting.isEmpty { return state.isClosed ? nil : [] }
+            if state.waiting.count <= Self.maximumGroup {
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            defer { state.waiting.removeFirst(Self.maximumGroup) }
+            return Array(state.waiting.prefix(Self.maximumGroup))
+        }
+    }
+
+    /// Whether fewer wait than `count`; then the thread is woken when there are as many, or at the end.
+    private func wait(for count: Int) -> Bool {
+        state.withLock { state in
+            guard state.waiting.count < count, !state.isClosed else { return false }
+            state.wakesAt = count
+            return true
+        }
     }
 
     private func commit(_ group: [any PendingWork]) {
@@ -114,7 +167,8 @@ final class TransactionWriter: Sendable {
         do {
             try connection.inDatabase { database in
                 try database.inTransaction(.immediate) {
-                    for pending in group { try pending.run(in: database) }
+                    let transaction = Transaction(database)
+                    for pending in group { try pending.run(in: transaction) }
                     return .commit
                 }
             }
@@ -163,39 +217,39 @@ final class TransactionWriter: Sendable {
 
 /// Work of any result type, as the queue holds it.
 private protocol PendingWork: Sendable {
-    func run(in database: Database) throws
+    func run(in transaction: Transaction) throws
     func succeed()
     func fail(_ error: StoreError)
 }
 
 private final class Pending<Value: Sendable>: PendingWork {
-    private let body: @Sendable (Database) throws -> Value
+    private let body: @Sendable (Transaction) throws -> Value
     private let committed: @Sendable (Value) -> Void
-    private let continuation: CheckedContinuation<Result<Value, StoreError>, Never>
+    private let then: @Sendable (Result<Value, StoreError>) -> Void
     private let value = Mutex<Value?>(nil)
 
     init(
-        body: @escaping @Sendable (Database) throws -> Value,
+        body: @escaping @Sendable (Transaction) throws -> Value,
         committed: @escaping @Sendable (Value) -> Void,
-        continuation: CheckedContinuation<Result<Value, StoreError>, Never>
+        then: @escaping @Sendable (Result<Value, StoreError>) -> Void
     ) {
         self.body = body
         self.committed = committed
-        self.continuation = continuation
+        self.then = then
     }
 
-    func run(in database: Database) throws {
-        let result = try body(database)
+    func run(in transaction: Transaction) throws {
+        let result = try body(transaction)
         value.withLock { $0 = result }
     }
 
     func succeed() {
         guard let result = value.withLock({ $0 }) else { return fail(.unavailable) }
         committed(result)
-        continuation.resume(returning: .success(result))
+        then(.success(result))
     }
 
     func fail(_ error: StoreError) {
-        continuation.resume(returning: .failure(error))
+        then(.failure(error))
     }
 }

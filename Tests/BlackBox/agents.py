@@ -19,6 +19,12 @@ import harness
 TRUST_DOMAIN = "example.org"
 AUDIENCE = f"spiffe://{TRUST_DOMAIN}"
 SEED_TEMPLATE = "/{{cluster.name}}/repo/{{jwt.claim.repo}}/ref/{{jwt.claim.ref}}"
+QUICK_KEYS = {
+    "refreshHint": "1s", "maximumLifetime": "1h",
+    "keys": {"rotationInterval": "1000s", "publicationLead": "3s", "gracePeriod": "3602s", "refreshInterval": "1s",
+             "clockSkew": "1s", "maximumPublished": 20},
+}
+"""Settings under which standbys may sign 3 s after they were published, and nothing rotates by itself."""
 
 
 class EvidenceIssuer:
@@ -136,7 +142,8 @@ class Agent:
         draft = self.file.with_suffix(".new")
         draft.write_text(
             document("Agent", self.settings)
-            + document("WorkloadAttestation", {"jwt": {"enabled": True, "allowedIssuers": self.issuers}})
+            + document("WorkloadAttestation", {"jwt": {"enabled": True, "allowedIssuers": self.issuers}}
+                       if self.issuers else {"jwt": {"enabled": False}})
             + document("SVIDIssuancePolicy", policy) + self.more)
         os.replace(draft, self.file)
 
@@ -191,6 +198,12 @@ class Agent:
         done = harness.run_cli(*arguments, "--storage", self.storage, **options)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done.stdout
+
+    def rotate(self) -> None:
+        """The standbys sign, as soon as they were published for long enough; see QUICK_KEYS."""
+        harness.poll(
+            lambda: harness.run_cli("keys", "rotate", "--now", "--storage", self.storage).returncode == 0,
+            seconds=20, every=0.3, what="a rotation")
 
     def audit(self, **wanted: str) -> list[dict]:
         records = [harness.strict_json(line) for line in self.operator("audit", "show", "--json").splitlines()]

@@ -423,6 +423,19 @@ def run_cli(*arguments: str, environment: dict[str, str] | None = None, stdin: b
     return done
 
 
+def wait_for_port(port: int, process: subprocess.Popen | None = None, *, seconds: float = 40) -> None:
+    """Until somebody listens there; a process that should, and ended, is an error at once."""
+    def listens() -> bool:
+        assert process is None or process.poll() is None, f"it ended with {process.returncode}"
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    poll(listens, seconds=seconds, what=f"a listener on port {port}")
+
+
 def new_directory() -> Path:
     """A private directory with a path short enough for a Unix socket in it."""
     return Path(tempfile.mkdtemp(prefix="jw-"))

@@ -383,3 +383,14 @@ def test_nobody_is_rotated_who_is_not_there(issuer):
     done = issuer.cli("runner", "rotate", "nobody")
     assert (done.returncode, done.stdout) == (1, "")
     assert "not_found" in done.stderr
+
+
+def test_a_runner_has_no_more_live_jobs_than_it_may(issuer):
+    runner = bounded(issuer, "--max-live-jobs", "2")
+    first = runner.register()
+    runner.register()
+    refused = runner.post(registration())
+    assert_error(refused, 429, error="temporarily_unavailable", reason="too_many_live_jobs")
+    assert int(refused.header("Retry-After")) >= 1
+    assert runner.end(first.id).status == 204
+    runner.register()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import jwt
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -97,6 +98,7 @@ class WorkloadAPI(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
         self.metadata: list[dict[str, str]] = []
         self.tokens_made = 0
         self.hint = ""
+        self.refuses_tokens = False
         self._version = 0
         self._changed = threading.Condition()
         self._server: grpc.Server | None = None
@@ -168,6 +170,8 @@ class WorkloadAPI(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
 
     def FetchJWTSVID(self, request, context):
         self._admit(context)
+        if self.refuses_tokens:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no identity issued")
         self.tokens_made += 1
         spiffe_id = request.spiffe_id or SVID_ID
         return workload_pb2.JWTSVIDResponse(svids=[workload_pb2.JWTSVID(
@@ -204,3 +208,12 @@ def belong_together(chain: bytes, key: bytes, bundle: bytes) -> bool:
 
 def decoded_bundle(document: bytes) -> dict:
     return {domain: json.loads(base64.b64decode(text)) for domain, text in json.loads(document).items()}
+
+
+# --- fixtures --------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def workload_api(directory):
+    api = WorkloadAPI(directory).start()
+    yield api
+    api.stop()

@@ -92,7 +92,7 @@ final class ChangeBoard: Sendable {
         state.withLock { state in
             if state.isClosing { return .closing }
             if state.cancelled.contains(id) { return .cancelled }
-            if state.view != view { return .changed }
+            if state.view.revision != view.revision { return .changed }
             state.waiters[id] = waiter
             return nil
         }

@@ -16,9 +16,15 @@ struct WorkloadLog: Sendable {
 
     func refused(_ refusal: SVIDRefusal, _ caller: WorkloadCaller) {
         var metadata = facts(of: caller)
-        metadata["error.code"] = "\(refusal.reason)"
+        metadata["error.code"] = "\(Self.shown(ByteString(refusal.reason)))"
         let level: Logger.Level = refusal.isTemporary ? .warning : .info
         logger.log(level: level, "workload refused", metadata: metadata)
+    }
+
+    /// A text from outside as one word of ASCII: it can neither begin a line nor pose as another fact.
+    private static func shown(_ text: ByteString) -> String {
+        let escaped = JSONValue.string(ByteString(text.bytes.prefix(256))).serialized
+        return String(decoding: escaped.dropFirst().dropLast(), as: UTF8.self)
     }
 
     private func facts(of caller: WorkloadCaller) -> Logger.Metadata {
@@ -31,7 +37,7 @@ struct WorkloadLog: Sendable {
         guard let claims = caller.workload?.claims else { return metadata }
         for (claim, key) in [("iss", "issuer"), ("sub", "subject"), ("jti", "jti")] {
             guard let value = claims[ByteString(claim)]?.stringValue else { continue }
-            metadata[key] = "\(ByteString(value.bytes.prefix(256)).string)"
+            metadata[key] = "\(Self.shown(value))"
         }
         return metadata
     }

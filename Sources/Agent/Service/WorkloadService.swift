@@ -60,6 +60,9 @@ struct WorkloadService: SpiffeWorkloadAPI.ServiceProtocol {
     ) async throws -> ServerResponse<JWTSVIDResponse> {
         let audiences = request.message.audience
         guard !audiences.isEmpty, audiences.allSatisfy({ !$0.isEmpty }) else { throw RPCError.audienceMissing }
+        guard audiences.count <= 64, audiences.reduce(0, { $0 + $1.utf8.count }) <= 4096 else {
+            throw RPCError(code: .invalidArgument, message: "at most 64 audiences of 4096 bytes in all")
+        }
         let id = try requestedID(request.message.spiffeID)
         let (caller, workload) = try await attested(request.metadata)
         let svids: [SPIFFE.JWTSVID]
@@ -144,7 +147,7 @@ struct WorkloadService: SpiffeWorkloadAPI.ServiceProtocol {
             return WorkloadCaller(peer: peer, workload: nil)
         }
         do {
-            return WorkloadCaller(peer: peer, workload: try await authority.attest(evidence, at: now()))
+            return WorkloadCaller(peer: peer, workload: try await authority.attest(evidence, from: peer, at: now()))
         } catch {
             log.refused(error, WorkloadCaller(peer: peer, workload: nil))
             throw RPCError(error, fetching: "SVID")

@@ -23,7 +23,8 @@ struct X509SVIDWatch: Sendable {
         while true {
             let wake = await service.board.wait(after: view, until: dueAt.secondsSinceEpoch)
             let seen = service.board.view
-            let isRenewal = wake == .due || wake == .changed && seen.policy != view.policy
+            let isWithdrawn = isWithdrawn(svids)
+            let isRenewal = wake == .due || wake == .changed && (isWithdrawn || seen.policy != view.policy)
             switch wake {
             case .cancelled: throw RPCError.cancelled
             case .closing: throw RPCError.closing
@@ -61,6 +62,12 @@ struct X509SVIDWatch: Sendable {
             guard error.isTemporary, isValid else { throw RPCError(error, fetching: "X509-SVID") }
             return nil
         }
+    }
+
+    /// Whether the bundle no longer has who signed them: nobody would believe them.
+    private func isWithdrawn(_ svids: [SPIFFE.X509SVID]) -> Bool {
+        let authorities = service.authority.trustBundle.x509Authorities
+        return svids.contains { !$0.authority.isEmpty && !authorities.contains($0.authority) }
     }
 
     private func dueTime(of svids: [SPIFFE.X509SVID]) -> NumericDate {

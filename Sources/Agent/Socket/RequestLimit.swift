@@ -1,3 +1,4 @@
+import Attestation
 import GRPCCore
 
 /// Turns requests away that are too many (Workload Endpoint §6: Unavailable sheds load).
@@ -9,7 +10,7 @@ struct RequestLimit: ServerInterceptor {
         context: ServerContext,
         next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
-        guard let place = open.enter() else {
+        guard let place = open.enter(PeerMarking.peer(in: request.metadata)?.uid) else {
             throw RPCError(code: .unavailable, message: "too many requests are open")
         }
         let response = try await next(request, context)

@@ -21,11 +21,19 @@ struct WorkloadListener: Sendable {
         meanwhile: @escaping @Sendable () async throws -> Void
     ) async throws {
         let listening = try ListeningSocket(socket)
-        let server = GRPCServer(transport: transport(listening), services: services, interceptorPipeline: interceptors)
+        let gate = ConnectionGate(self)
+        let server = GRPCServer(
+            transport: transport(listening, gate),
+            services: services,
+            interceptorPipeline: interceptors
+        )
+        let isStopping = OnceSet()
         let stop: @Sendable () -> Void = {
+            isStopping.set()
             listening.removeFile()
             close()
             server.beginGracefulShutdown()
+            gate.closeAll(after: .seconds(5))
         }
         defer { listening.removeFile() }
         logger.info("serving the Workload API", metadata: ["socket": "\(socket.path)"])
@@ -36,7 +44,16 @@ struct WorkloadListener: Sendable {
                 return .meanwhile
             }
             group.addTask {
-                try await withGracefulShutdownHandler { try await server.serve() } onGracefulShutdown: { stop() }
+                do {
+                    try await withGracefulShutdownHandler {
+                        try await server.serve()
+                    } onGracefulShutdown: {
+                        stop()
+                    }
+                } catch {
+                    // A server that was told to stop before it began says that it cannot begin.
+                    guard isStopping.isSet else { throw error }
+                }
                 return .server
             }
             while let ended = try await group.next(), ended != .server {}
@@ -55,7 +72,7 @@ struct WorkloadListener: Sendable {
         ]
     }
 
-    private func transport(_ listening: ListeningSocket) -> HTTP2ServerTransport.Posix {
+    private func transport(_ listening: ListeningSocket, _ gate: ConnectionGate) -> HTTP2ServerTransport.Posix {
         HTTP2ServerTransport.Posix(
             listeningSocketDescriptor: Int(listening.descriptor),
             transportSecurity: .plaintext,
@@ -63,11 +80,11 @@ struct WorkloadListener: Sendable {
                 config.rpc.maxRequestPayloadSize = 65_536
                 config.http2.maxConcurrentStreams = limits.requestsPerConnection
                 config.connection.maxGraceTime = .seconds(5)
-                config.connection.maxIdleTime = .seconds(600)
+                config.connection.maxIdleTime = .seconds(60)
                 // A dead peer on this machine is seen by the kernel; clients may ask more often than we do.
                 config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
                 config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-                config.channelDebuggingCallbacks.onAcceptTCPConnection = ConnectionGate(self).admit
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = { gate.admit($0) }
                 config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { PeerMarking.mark($0) }
             }
         )

@@ -7,9 +7,16 @@ package struct AttestedWorkload: Sendable {
     package let claims: JSONObject
     /// When the evidence expires (`exp`).
     package let expiresAt: NumericDate
+    /// Which process presented it, as the kernel says.
+    package let peer: Peer?
 
-    package init(claims: JSONObject, expiresAt: NumericDate) {
+    package init(claims: JSONObject, expiresAt: NumericDate, peer: Peer? = nil) {
         self.claims = claims
         self.expiresAt = expiresAt
+        self.peer = peer
+    }
+
+    func presented(by peer: Peer?) -> AttestedWorkload {
+        AttestedWorkload(claims: claims, expiresAt: expiresAt, peer: peer)
     }
 }

@@ -4,8 +4,12 @@ package import SPIFFE
 
 /// Who attests workloads and gives them SVIDs: all that the Workload API's socket needs to know.
 package protocol WorkloadAuthority: Sendable {
-    /// Who presents this evidence.
-    func attest(_ evidence: Evidence, at now: NumericDate) async throws(SVIDRefusal) -> AttestedWorkload
+    /// Who presents this evidence; `peer` is the process that does, for the log alone.
+    func attest(
+        _ evidence: Evidence,
+        from peer: Peer?,
+        at now: NumericDate
+    ) async throws(SVIDRefusal) -> AttestedWorkload
 
     /// The workload's X.509-SVIDs, each with a new key, recorded before they are answered; at least one.
     func x509SVIDs(for workload: AttestedWorkload, at now: NumericDate) async throws(SVIDRefusal) -> [X509SVID]

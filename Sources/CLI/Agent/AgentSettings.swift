@@ -1,3 +1,4 @@
+import Discovery
 import Foundation
 import JOSE
 import Keys
@@ -131,7 +132,7 @@ extension SpecReading {
 
     fileprivate mutating func jwtIssuer(_ spec: JSONObject) -> ByteString? {
         guard let text = text(spec, "jwtIssuer", in: "") else { return nil }
-        if text.hasPrefix("https://") || text.hasPrefix("spiffe://") { return ByteString(text) }
+        if text.hasPrefix("https://"), (try? IssuerIdentifier(ByteString(text))) != nil { return ByteString(text) }
         note("jwtIssuer", "must be an https URL, and not \(text)")
         return nil
     }
@@ -157,6 +158,13 @@ extension SpecReading {
         return listen.map { AgentSettings.BundleEndpoint(listen: $0, certificate: certificate, key: key) }
     }
 
+    private mutating func maximumPublished(_ keys: JSONObject) -> Int {
+        guard let text = text(keys, "maximumPublished", in: "keys") else { return 15 }
+        if let count = Int(text), (6...100).contains(count) { return count }
+        note("keys.maximumPublished", "must be from 6 to 100, and not \(text)")
+        return 15
+    }
+
     fileprivate mutating func schedule(
         _ spec: JSONObject,
         longest: Duration,
@@ -176,7 +184,7 @@ extension SpecReading {
         let grace = duration(keys, "gracePeriod", in: "keys") ?? .seconds(8 * day)
         let refresh = duration(keys, "refreshInterval", in: "keys") ?? .seconds(10)
         let skew = duration(keys, "clockSkew", in: "keys") ?? .seconds(300)
-        let maximum = text(keys, "maximumPublished", in: "keys").flatMap { Int($0) } ?? 15
+        let maximum = maximumPublished(keys)
         do throws(RotationScheduleError) {
             return try RotationSchedule(
                 rotationInterval: interval,

@@ -56,21 +56,22 @@ struct YAMLStream {
     private static func split(_ text: String) -> [(text: String, line: Int)] {
         var parts: [(text: String, line: Int)] = []
         var number = 0
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // By bytes: a carriage return and a line feed are one character to Swift.
+        for line in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false) {
             number += 1
             if parts.isEmpty || begins(line) {
-                parts.append((String(line), number))
+                parts.append((String(Substring(line)), number))
             } else {
-                parts[parts.count - 1].text += "\n" + line
+                parts[parts.count - 1].text += "\n" + Substring(line)
             }
         }
         for index in parts.indices.dropLast() { parts[index].text += "\n" }
         return parts
     }
 
-    private static func begins(_ line: Substring) -> Bool {
-        guard line.hasPrefix("---") else { return false }
-        let rest = line.dropFirst(3)
-        return rest.isEmpty || rest.first == " " || rest.first == "\t" || rest.first == "\r"
+    private static func begins(_ line: Substring.UTF8View) -> Bool {
+        guard line.starts(with: "---".utf8) else { return false }
+        guard let next = line.dropFirst(3).first else { return true }
+        return [0x20, 0x09, 0x0D].contains(next)
     }
 }

@@ -42,7 +42,7 @@ struct BrokerProcess {
 
     private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            services: services.map { .init(service: NamedService($0)) },
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )

@@ -1,18 +1,23 @@
 import ArgumentParser
+import Attestation
 import JOSE
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Try, inside a job, to reach a runner's credential.",
+        abstract: "Look for what is dangerous: inside a job, or in an agent's file.",
         discussion: """
-            Run it as the first command of a job: it looks where the job's code could look, prints each place with ok \
-            or REACHED, never a secret, and exits 1 if it reached anything.
+            --inside-job, as the first command of a job: it looks where the job's code could look, prints each place \
+            with ok or REACHED, never a secret, and exits 1 if it reached anything. --agent-config: it says what is \
+            wrong with an agent's file, or dangerous in it, and exits 1 if anything is.
             """
     )
 
     @Flag(help: "Look for what a job must not reach.")
     var insideJob = false
+
+    @Option(help: ArgumentHelp("An agent's YAML file to examine.", valueName: "file"))
+    var agentConfig: String?
 
     @Option(help: ArgumentHelp("Another socket that may be the broker's.", valueName: "path"))
     var broker: [String] = []
@@ -23,10 +28,13 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var store: StorageOptions
 
     func validate() throws {
-        guard insideJob else { throw ValidationError("say --inside-job: there is no other examination yet") }
+        guard insideJob != (agentConfig != nil) else {
+            throw ValidationError("say what to examine: --inside-job, or --agent-config FILE")
+        }
     }
 
     func run() async throws {
+        if let agentConfig { return try examineAgent(agentConfig) }
         let findings = try await InsideJobExamination(
             hints: Hints(brokers: Set(broker), credentialFiles: Set(credentialFile)),
             sources: store.sources()
@@ -43,6 +51,19 @@ struct DoctorCommand: AsyncParsableCommand {
                 "this job reaches \(reached) of what it must not; run jobs as a user of their own, and keep the "
                     + "credential with runner broker"
             )
+        }
+    }
+
+    private func examineAgent(_ path: String) throws {
+        let warnings = try AgentConfiguration(path: path).policy.warnings
+        if store.json {
+            let document = JSONObject([("dangers", .array(warnings.map { .string($0) }))])
+            StandardStreams.print(document.line)
+        } else {
+            warnings.forEach { StandardStreams.print("DANGER \($0.string)") }
+        }
+        guard warnings.isEmpty else {
+            throw CommandFailure.failed("\(path) is sound, and \(warnings.count) of what it says is dangerous")
         }
     }
 

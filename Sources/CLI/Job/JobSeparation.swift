@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// Keeps a job's code away from the runner's credential: with it the job could register any other job.

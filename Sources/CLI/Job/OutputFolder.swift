@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// The folder that `job start` writes a job's variables to: ours, and opened once, so that nobody leads a write elsewhere.

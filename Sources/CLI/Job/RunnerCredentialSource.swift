@@ -1,3 +1,4 @@
+import CoreFoundation
 import Foundation
 
 /// Where the runner's credential comes from, in the order in which ``RunnerConnection`` looks.

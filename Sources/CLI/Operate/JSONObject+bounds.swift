@@ -7,8 +7,9 @@ extension JSONObject {
         let facts = ["allow", "deny", "set"].flatMap { option in bounds.facts(of: option) }
         let duration = bounds["max_duration"].map { _ in "--max-duration \(bounds.shown("max_duration"))s" }
         let validity = bounds["valid_for"].map { _ in "--valid \(bounds.shown("valid_for"))s" }
+        let jobs = bounds["max_live_jobs"].map { _ in "--max-live-jobs \(bounds.shown("max_live_jobs"))" }
         let sources = bounds.texts("sources").map { "--source " + $0 }
-        return (facts + [duration, validity].compactMap { $0 } + sources).joined(separator: " ")
+        return (facts + [duration, jobs, validity].compactMap { $0 } + sources).joined(separator: " ")
     }
 
     private func facts(of option: String) -> [String] {

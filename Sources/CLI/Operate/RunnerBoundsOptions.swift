@@ -24,6 +24,9 @@ struct RunnerBoundsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The longest a job may last, as 90s, 15m or 2h.", valueName: "duration"))
     var maxDuration: String?
 
+    @Option(help: ArgumentHelp("The most jobs that may live at one time; default: 100000.", valueName: "number"))
+    var maxLiveJobs: Int?
+
     @Option(help: ArgumentHelp("A network that the credential is good in, as 10.2.0.0/16.", valueName: "network"))
     var source: [String] = []
 
@@ -38,6 +41,7 @@ struct RunnerBoundsOptions: ParsableArguments {
         object["set"] = try stated()
         object["max_duration"] = try maxDuration.map { text throws in .integer(try Self.seconds(text, "--max-duration"))
         }
+        object["max_live_jobs"] = maxLiveJobs.map { .integer(Int64($0)) }
         object["sources"] = source.isEmpty ? nil : .array(source.map { .string(ByteString($0)) })
         object["valid_for"] = try valid.map { text throws in .integer(try Self.seconds(text, "--valid")) }
         return object

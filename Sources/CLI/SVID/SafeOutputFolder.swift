@@ -41,6 +41,13 @@ final class SafeOutputFolder: Sendable {
         close(descriptor)
     }
 
+    /// Keeps other helpers out for as long as this one lives; the lock goes with the process, however it ends.
+    func claim() throws {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw CommandFailure.failed("another helper keeps files in \(path); give this one a folder of its own")
+        }
+    }
+
     /// Writes all drafts, and only then puts each in its place.
     func write(_ files: [File]) throws {
         var drafts: [(draft: String, name: String)] = []

@@ -9,7 +9,9 @@ enum ConfigurationKey: String, CaseIterable {
     case tlsKey = "http.tlsKey"
     case admin = "http.admin"
     case metrics = "http.metrics"
+    case fastPath = "http.fastPath"
     case storage = "storage.url"
+    case retention = "storage.retention"
     case sealingKeyFile = "sealing.keyFile"
     case algorithm = "tokens.algorithm"
     case lifetime = "tokens.lifetime"
@@ -19,6 +21,8 @@ enum ConfigurationKey: String, CaseIterable {
     case claims = "tokens.claims"
     case optIn = "tokens.optIn"
     case jobJWTAudience = "tokens.jobJWTAudience"
+    case rateLimit = "tokens.rateLimit"
+    case rateBurst = "tokens.rateBurst"
     case policy = "policy.file"
     case rotationInterval = "keys.rotationInterval"
     case publicationLead = "keys.publicationLead"
@@ -46,8 +50,8 @@ enum ConfigurationKey: String, CaseIterable {
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
-        case .runnerURL, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
-            .jobJWTAudience, .rotationInterval,
+        case .runnerURL, .retention, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
+            .jobJWTAudience, .rateLimit, .rateBurst, .fastPath, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:
             nil

@@ -8,7 +8,6 @@ import Policy
 import Server
 import ServiceLifecycle
 import Storage
-import UnixSignals
 
 /// Puts the issuer together and runs it until it is told to stop.
 struct IssuerProcess {
@@ -45,8 +44,8 @@ struct IssuerProcess {
 
     private func serve(_ opened: OpenedStore, keys: SigningKeys, requestTokens: RequestTokenKey) async throws {
         let store = opened.store
-        let policy = try PolicyFile.configured(configuration)
-        let issuer = tokenIssuer(store, keys, policy?.current)
+        let policy = PolicyFile(configuration)
+        let issuer = tokenIssuer(store, keys, try policy?.read())
         let metrics = ServerMetrics()
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
@@ -70,6 +69,7 @@ struct IssuerProcess {
         )
         var services: [any Service] = [
             StoreService(store: store, lock: opened.lock), LapsedJobsService(jobs: store, clock: opened.clock),
+            EndedJobsService(store: store, clock: opened.clock, retention: configuration.retention),
             LapsedCredentialsService(
                 credentials: LapsedCredentials(runners: store, ledger: opened.ledger),
                 clock: opened.clock,
@@ -78,7 +78,9 @@ struct IssuerProcess {
         ]
         let tls = try tlsIdentity()
         let reloading = policy.map { file in
-            PolicyService(file: file, logger: logger) { [configuration] in issuer.use(TokenPlanner(configuration, $0)) }
+            ReloadService("policy", of: file.watched, logger: logger) { [configuration] in
+                issuer.use(TokenPlanner(configuration, try file.read()))
+            }
         }
         services.append(
             HangupService {
@@ -102,26 +104,9 @@ struct IssuerProcess {
         // After the listeners: a key counts as published once it is really served.
         services.append(rotation)
         services.append(ReadinessService(readiness: readiness))
-        try await run(services)
+        try await ServiceRun(name: "issuer", logger: logger).run(services)
         unlink(configuration.adminSocket)
         withExtendedLifetime(opened.lock) {}
-    }
-
-    /// Stopped in reverse: readiness first, then the listeners, the store last.
-    private func run(_ services: [any Service]) async throws {
-        var group = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-        group.maximumGracefulShutdownDuration = .seconds(30)
-        do {
-            try await ServiceGroup(configuration: group).run()
-        } catch let error as ListenerError {
-            throw CommandFailure.failed("cannot listen on \(error.address): \(error.reason); is another server there?")
-        } catch {
-            throw CommandFailure.failed("the issuer stopped: \(error)")
-        }
     }
 
     // MARK: - Parts
@@ -192,6 +177,7 @@ struct IssuerProcess {
             ),
             requestTokens: requestTokens,
             metrics: metrics,
+            rates: JobRates(configuration.jobRate),
             hold: hold,
             logger: logger
         )
@@ -235,7 +221,13 @@ struct IssuerProcess {
         _ load: ServerLoad,
         _ tls: TLSIdentity?
     ) -> Listener {
-        Listener(address: address, plane: plane, load: load, tls: tls) { [logger] in
+        Listener(
+            address: address,
+            plane: plane,
+            load: load,
+            tls: tls,
+            hasFastPath: configuration.hasFastPath
+        ) { [logger] in
             logger.info("listening", metadata: ["address": "\(address)"])
         }
     }

@@ -77,15 +77,26 @@ struct OpenedStore {
         do {
             let ring = try await store.keyRing()
             _ = try SigningKeys(opening: ring, with: sealer)
-            if let rules = place.rules, try await store.rotationState().rules != rules {
-                try await store.setRotationRules(rules)
-            }
+            if let rules = place.rules { try await goBy(rules, place, isNew: ring.version == 0) }
             // A command does what it is asked and nothing beside it; only an issuer begins with what is due.
             if ring.version == 0 || place.rules != nil { _ = try await custodian().turn(at: .now) }
             try sealingKey.finishDraft()
         } catch KeyRingError.privateKeyUnusable {
             throw CommandFailure.wrongConfiguration(StoreSealingKey.wrong)
         }
+    }
+
+    /// An issuer and an agent never share a store: each would withdraw what the other signs with.
+    private func goBy(_ rules: RotationRules, _ place: Place, isNew: Bool) async throws {
+        let stored = try await store.rotationState().rules
+        guard stored != rules else { return }
+        guard isNew || (stored?.purposes ?? KeyPurpose.allTokens) == rules.purposes else {
+            let owner = rules.purposes == KeyPurpose.allTokens ? "an agent" : "an issuer"
+            throw CommandFailure.wrongConfiguration(
+                "\(place.files.database) is the store of \(owner); give this one a storage of its own"
+            )
+        }
+        try await store.setRotationRules(rules)
     }
 
     static let damagedRing = "the stored key ring is damaged; restore the newest backup, nothing was changed"

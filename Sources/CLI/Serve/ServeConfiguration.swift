@@ -22,7 +22,13 @@ struct ServeConfiguration {
     var policyFile: String?
     /// Whom the tokens that every job gets are for; nil where jobs opt in.
     var jobJWTAudiences: Audiences?
+    /// How long ended jobs are kept.
+    var retention: Duration
     var forgeURL: ByteString?
+    /// How often one job may ask for a token; nil where it may as often as it likes.
+    var jobRate: RequestRate?
+    /// Whether hot requests are answered from their bytes; the answers are the same without.
+    var hasFastPath: Bool
     var rules: RotationRules
     var revocationLedger: String
     /// Whether a new issuer may begin although there is a sealing key already.
@@ -42,7 +48,10 @@ struct ServeConfiguration {
         profiles = reading.profiles()
         policyFile = sources[.policy]
         jobJWTAudiences = reading.jobJWTAudiences()
+        retention = reading.retention()
         forgeURL = sources[.forgeURL].map { ByteString($0) }
+        jobRate = reading.jobRate()
+        hasFastPath = reading.hasFastPath()
         let schedule = reading.schedule(for: profiles)
         guard reading.problems.isEmpty, let issuer, let files, let schedule else {
             throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
@@ -185,6 +194,29 @@ private struct ConfigurationReading {
         }
     }
 
+    /// Nil for `tokens.rateLimit: 0`: no limit.
+    mutating func jobRate() -> RequestRate? {
+        let number = { (text: String) in Int(text).flatMap { (0...1_000_000).contains($0) ? $0 : nil } ?? -1 }
+        let perSecond = sources[.rateLimit].map(number) ?? RequestRate.ofOneJob.perSecond
+        let burst = sources[.rateBurst].map(number) ?? min(10 * perSecond, 1_000_000)
+        if perSecond == 0, sources[.rateBurst] == nil { return nil }
+        if let rate = RequestRate(perSecond: perSecond, burst: burst) { return rate }
+        problems.append(
+            "tokens.rateLimit and tokens.rateBurst must be numbers from 1 to 1000000, or tokens.rateLimit 0 for no limit"
+        )
+        return nil
+    }
+
+    mutating func hasFastPath() -> Bool {
+        switch sources[.fastPath] {
+        case nil, "true": return true
+        case "false": return false
+        case let text?:
+            problems.append("\(ConfigurationKey.fastPath.rawValue) must be true or false, and not \(text)")
+            return true
+        }
+    }
+
     private mutating func claims() -> ClaimsProfile {
         guard let text = sources[.claims] else { return .gitHub }
         if let profile = ClaimsProfile(rawValue: text) { return profile }
@@ -223,6 +255,14 @@ private struct ConfigurationReading {
         if let count = Int(text), (4...100).contains(count) { return count }
         problems.append("\(ConfigurationKey.maximumPublished.rawValue) must be from 4 to 100, and not \(text)")
         return 10
+    }
+
+    /// A day at least: a job that is over is asked for again by its reference, and its last tokens still live.
+    mutating func retention() -> Duration {
+        let day: Int64 = 86_400
+        let retention = duration(.retention, else: 30 * day)
+        if retention < .seconds(day) { problems.append("\(ConfigurationKey.retention.rawValue) must be 24h or more") }
+        return retention
     }
 
     private mutating func duration(_ key: ConfigurationKey, else standard: Int64) -> Duration {

@@ -65,13 +65,19 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
         }
     }
 
-    func register(_ job: Job, permits: [AuditRecord]) async throws(StoreError) -> RegistrationOutcome {
+    func register(
+        _ job: Job,
+        permits: [AuditRecord],
+        liveJobs maximum: Int
+    ) async throws(StoreError) -> RegistrationOutcome {
         try working { state in
             if let reason = state.registrationRefusal { return .refused(reason) }
             let known = state.jobs.values.first {
                 $0.runner == job.runner && $0.registration.reference == job.registration.reference
             }
             if job.registration.reference != nil, let known { return .referenceTaken(known) }
+            let live = state.jobs.values.count { $0.runner == job.runner && $0.end == nil }
+            guard live < maximum else { return .refused(.tooManyLiveJobs) }
             state.jobs[job.id] = job
             state.records += permits
             return .registered
@@ -141,13 +147,21 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
 
     // MARK: Audit
 
-    func commit(_ permits: [AuditRecord], of job: Job, at now: NumericDate) async throws(StoreError) -> CommitObstacle?
-    {
-        try working { state in
-            let reason = state.refusal
-            state.records += permits.map { record in reason.map(record.denied) ?? record }
-            return reason.map { .refused($0) }
-        }
+    func commit(
+        _ permits: [AuditRecord],
+        of job: Job,
+        at now: NumericDate,
+        then: @escaping @Sendable (Result<CommitObstacle?, StoreError>) -> Void
+    ) {
+        then(
+            Result { () throws(StoreError) in
+                try working { state in
+                    let reason = state.refusal
+                    state.records += permits.map { record in reason.map(record.denied) ?? record }
+                    return reason.map { .refused($0) }
+                }
+            }
+        )
     }
 
     func commit(svids permits: [AuditRecord]) async throws(StoreError) -> RefusalReason? {

@@ -51,6 +51,23 @@ import Testing
         #expect(store.records.allSatisfy { $0.decision == .deny && $0.runner == "builder" && $0.job == nil })
     }
 
+    @Test func `a runner with as many live jobs as it may registers no more, and its attempts are a sample`()
+        async throws
+    {
+        let runner = try Samples.runner(bounds: RunnerBoundsTests.bounds(#"{"max_live_jobs":1}"#))
+        let registrar = try registrar()
+        let first = try await registrar.register(body(), by: runner, at: now)
+        for _ in 0..<20 {
+            await #expect(throws: IssuanceError.refused(Refusal(.tooManyLiveJobs))) {
+                try await registrar.register(body(), by: runner, at: now)
+            }
+        }
+        // The first eight, and the 16th.
+        #expect(store.records.count { $0.reason == "too_many_live_jobs" } == 9)
+        try await registrar.end(first.job, at: now)
+        #expect(try await registrar.register(body(), by: runner, at: now).isNew)
+    }
+
     @Test func `one refused entry refuses the registration`() async throws {
         let tokens = JSONObject([
             ("A", .object(JSONObject("aud", "a"))), ("B", .object(JSONObject("aud", "https://ci.example.org/x"))),

@@ -29,7 +29,7 @@ import Testing
         let maker = KeyMaker(sealer: try AESGCMKeySealer(keyEncryptionKey: [UInt8](repeating: 7, count: 32)))
         var ring = try Samples.keys.get().ring
         for algorithm in SigningAlgorithm.allCases {
-            let key = try maker.makeKey(algorithm, preparedAt: time(0))
+            let key = try maker.makeKey(.tokens(algorithm), preparedAt: time(0))
             ring = try ring.preparing(key).publishing(key.kid, at: time(Self.now - 86_400))
         }
         return ring

@@ -16,7 +16,7 @@ import Testing
     }
 
     private static let prBuilder = #"""
-        {"allow":{"event_name":["pull_request"]},"deny":{"environment":true},"set":{"runner_environment":"self-hosted"},"max_duration":7200,"sources":["10.2.0.0/16"],"valid_for":7776000}
+        {"allow":{"event_name":["pull_request"]},"deny":{"environment":true},"set":{"runner_environment":"self-hosted"},"max_duration":7200,"max_live_jobs":500,"sources":["10.2.0.0/16"],"valid_for":7776000}
         """#
 
     private static let pullRequest: [(ByteString, JSONValue?)] = [
@@ -176,6 +176,7 @@ import Testing
         (#"{"max_duration":0}"#, Refusal(.outOfRange, "bounds.max_duration")),
         (#"{"max_duration":86401}"#, Refusal(.outOfRange, "bounds.max_duration")),
         (#"{"max_duration":"2h"}"#, Refusal(.wrongType, "bounds.max_duration")),
+        (#"{"max_live_jobs":0}"#, Refusal(.outOfRange, "bounds.max_live_jobs")),
         (#"{"valid_for":0}"#, Refusal(.outOfRange, "bounds.valid_for")),
         (#"{"valid_for":315360001}"#, Refusal(.outOfRange, "bounds.valid_for")),
         (#"{"sources":[]}"#, Refusal(.outOfRange, "bounds.sources")),

@@ -82,7 +82,7 @@ enum Samples {
         let maker = KeyMaker(sealer: sealer)
         var ring = KeyRing()
         for algorithm in SigningAlgorithm.allCases {
-            let key = try maker.makeKey(algorithm, preparedAt: time(0))
+            let key = try maker.makeKey(.tokens(algorithm), preparedAt: time(0))
             ring = try ring.preparing(key).activating(key.kid, at: time(0))
         }
         return try SigningKeys(opening: ring, with: sealer)

@@ -94,6 +94,42 @@ import Testing
         #expect(idle.rings.count == count)
     }
 
+    @Test func `keys that another process made because of our entries in the ledger are not revoked with the old ones`()
+        async throws
+    {
+        let store = InMemoryKeyStore(try ring())
+        let old = Set(try await store.keyRing().publishedKids)
+        let rival = InMemoryKeyStore(try await store.keyRing())
+        try ledger.add(Set(old.map(Revocation.key)), at: time(5000))
+        let theirs = try await custodian(rival).turn(at: Rotations.reading(5000)).state.ring
+        store.letRivalStore(theirs)
+        let outcome = try await custodian(store).perform(.revokeAll, at: Rotations.reading(5000))
+        #expect(Set(outcome.transitions.filter { $0.verb == .revoke }.map(\.kid)) == old)
+        for algorithm in SigningAlgorithm.allCases {
+            #expect(try outcome.state.ring.active(algorithm)?.kid == #require(theirs.active(algorithm)).kid)
+        }
+    }
+
+    @Test func `turns beside a revocation of all keys leave it to the request, which alone makes new ones`()
+        async throws
+    {
+        let store = InMemoryKeyStore(try ring())
+        let old = Set(try await store.keyRing().publishedKids)
+        let custodian = try custodian(store)
+        _ = try await custodian.turn(at: Rotations.reading(5000))
+        let before = Set(try await store.keyRing().publishedKids)
+        let outcome = try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<50 { group.addTask { _ = try await custodian.turn(at: Rotations.reading(5001)) } }
+            async let outcome = custodian.perform(.revokeAll, at: Rotations.reading(5001))
+            try await group.waitForAll()
+            return try await outcome
+        }
+        #expect(Set(outcome.transitions.filter { $0.verb == .revoke }.map(\.kid)) == before)
+        #expect(outcome.transitions.allSatisfy { $0.reason != .ledger })
+        #expect(!before.isDisjoint(with: old))
+        #expect(outcome.state.ring.violations.isEmpty)
+    }
+
     @Test func `who serves nobody publishes nothing, and what is not published never signs`() async throws {
         let store = InMemoryKeyStore(try TestKeys.fullRing())
         let cron = try custodian(store, serving: nil)
@@ -149,7 +185,7 @@ import Testing
             .publishing(kid(2), at: time(12_000))
         let store = InMemoryKeyStore(ring, rival: rival)
         let outcome = try await custodian(store).turn(at: Rotations.reading(12_000))
-        #expect(outcome.transitions.allSatisfy { $0.algorithm == .RS256 })
+        #expect(outcome.transitions.allSatisfy { $0.purpose == .RS256 })
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.kid) == [try kid(2)])
     }
@@ -517,7 +553,7 @@ import Testing
         let outcome = try await custodian.perform(.activateStandbys([.ES256]), at: Rotations.reading(3000))
         #expect(try outcome.state.ring.active(.ES256)?.kid == kid(1))
         #expect(outcome.state.ring.standbys(.ES256).map(\.publishedAt) == [nil])
-        #expect(outcome.transitions.filter { $0.algorithm == .ES256 }.map(\.reason) == [.asked, .asked])
+        #expect(outcome.transitions.filter { $0.purpose == .ES256 }.map(\.reason) == [.asked, .asked])
         #expect(store.transitions == outcome.transitions)
         let next = try await custodian.turn(at: Rotations.reading(3007))
         #expect(next.state.ring.standbys(.ES256).map(\.publishedAt) == [time(3007)])

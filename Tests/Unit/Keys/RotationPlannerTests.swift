@@ -22,7 +22,7 @@ import Testing
 
     private func interval(_ algorithm: SigningAlgorithm, _ ring: KeyRing, until: Int64) throws -> RotationWait {
         let standby = try #require(ring.standbys(algorithm).first)
-        return RotationWait(algorithm, standby.kid, .rotationInterval, until: time(until))
+        return RotationWait(.tokens(algorithm), standby.kid, .rotationInterval, until: time(until))
     }
 
     private func wait(_ index: Int, _ cause: RotationWait.Cause, until: Int64? = nil) throws -> RotationWait {

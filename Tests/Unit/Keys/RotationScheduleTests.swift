@@ -36,7 +36,7 @@ import Testing
         #expect(schedule.clockSkew == .seconds(300))
         #expect(schedule.jwksMaxAge == .seconds(300))
         #expect(schedule.maximumPublished == 10)
-        #expect(schedule.keysAtOnce == 6)
+        #expect(schedule.keysAtOnce(of: KeyPurpose.allTokens) == 6)
     }
 
     @Test func `a key is published for as long as any copy of an older set may live`() {
@@ -89,7 +89,10 @@ import Testing
     )
         throws
     {
-        #expect(try schedule(interval: interval, grace: grace, published: needed).keysAtOnce == needed)
+        #expect(
+            try schedule(interval: interval, grace: grace, published: needed).keysAtOnce(of: KeyPurpose.allTokens)
+                == needed
+        )
         #expect(throws: RotationScheduleError.tooManyPublished(needed: needed)) {
             try schedule(interval: interval, grace: grace, published: needed - 1)
         }

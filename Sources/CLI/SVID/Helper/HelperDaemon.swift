@@ -18,6 +18,11 @@ struct HelperDaemon {
                     return false
                 }
                 group.addTask {
+                    try await helper.status.whenComplete()
+                    await helper.notice.renewed()
+                    return false
+                }
+                group.addTask {
                     try await HelperListener(helper: helper).run()
                     return false
                 }

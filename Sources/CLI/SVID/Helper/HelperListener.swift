@@ -11,7 +11,9 @@ struct HelperListener: Sendable {
             address: .tcp(host: checks.address, port: checks.port),
             plane: HelperHealthPlane(checks: checks, status: helper.status),
             load: ServerLoad(maximumRequests: 16, maximumConnections: 64)
-        )
+        ) { [status = helper.status] in
+            status.setListening()
+        }
         do {
             try await Listeners([listener]).run()
         } catch let error as ListenerError {

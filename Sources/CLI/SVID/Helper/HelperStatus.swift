@@ -12,7 +12,9 @@ final class HelperStatus: Sendable {
         var x509: State?
         /// By path.
         var jwt: [String: State]
-        var isWaitedFor = true
+        /// Whether the health checks can be asked, where they are wanted.
+        var isListening: Bool
+        var hasBeenComplete = false
 
         var states: [State] { jwt.values + (x509.map { [$0] } ?? []) }
     }
@@ -21,9 +23,10 @@ final class HelperStatus: Sendable {
     private let completed: AsyncThrowingStream<Void, any Error>
     private let continuation: AsyncThrowingStream<Void, any Error>.Continuation
 
-    init(wantsX509: Bool, jwtPaths: [String]) {
+    /// A status of files that are not there; it is complete when they are and, where wanted, the health checks listen.
+    init(wantsX509: Bool, jwtPaths: [String], wantsListener: Bool) {
         let jwt = Dictionary(jwtPaths.map { ($0, State.unwritten) }, uniquingKeysWith: { first, _ in first })
-        files = Mutex(Files(x509: wantsX509 ? .unwritten : nil, jwt: jwt))
+        files = Mutex(Files(x509: wantsX509 ? .unwritten : nil, jwt: jwt, isListening: !wantsListener))
         (completed, continuation) = AsyncThrowingStream.makeStream()
     }
 
@@ -33,11 +36,19 @@ final class HelperStatus: Sendable {
     /// Whether every file is there and fresh.
     var isReady: Bool { files.withLock { $0.states.allSatisfy { $0 == .written } } }
 
-    func setX509(_ state: State) {
+    func setListening() {
+        set { $0.isListening = true }
+    }
+
+    /// Says whether everything had been there once before: from then on renewals are told.
+    @discardableResult
+    func setX509(_ state: State) -> Bool {
         set { $0.x509 = state }
     }
 
-    func setJWT(_ path: String, _ state: State) {
+    /// As ``setX509(_:)``.
+    @discardableResult
+    func setJWT(_ path: String, _ state: State) -> Bool {
         set { $0.jwt[path] = state }
     }
 
@@ -63,13 +74,16 @@ final class HelperStatus: Sendable {
         return JSONObject([("file_write_statuses", .object(statuses))])
     }
 
-    private func set(_ change: (inout Files) -> Void) {
-        let isFirst = files.withLock { files in
+    @discardableResult
+    private func set(_ change: (inout Files) -> Void) -> Bool {
+        let (hadBeenComplete, hasBeenComplete) = files.withLock { files in
+            let before = files.hasBeenComplete
             change(&files)
-            guard files.isWaitedFor, files.states.allSatisfy({ $0 == .written }) else { return false }
-            files.isWaitedFor = false
-            return true
+            files.hasBeenComplete =
+                before || files.isListening && files.states.allSatisfy { $0 == .written }
+            return (before, files.hasBeenComplete)
         }
-        if isFirst { continuation.finish() }
+        if hasBeenComplete, !hadBeenComplete { continuation.finish() }
+        return hadBeenComplete
     }
 }

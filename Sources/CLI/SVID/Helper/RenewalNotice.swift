@@ -7,6 +7,8 @@ actor RenewalNotice {
     private let pidFile: PIDFile?
     /// The command that the helper wraps, where there is one.
     private let wrapped: ChildProcess?
+    private var tellingProcessOfFile: Task<Void, Never>?
+    /// One renewal is told after the other.
     private var telling: Task<Void, Never>?
 
     init(_ settings: HelperSettings, wrapped: ChildProcess?) {
@@ -18,6 +20,16 @@ actor RenewalNotice {
 
     /// All files are there, and one of them is new.
     func renewed() async {
+        let previous = telling
+        let next = Task {
+            await previous?.value
+            await tell()
+        }
+        telling = next
+        await next.value
+    }
+
+    private func tell() async {
         if let signal { wrapped?.notify(signal.number) }
         do {
             try await program?.renewed(signal)
@@ -29,7 +41,7 @@ actor RenewalNotice {
 
     /// Ends the program.
     func end() async {
-        telling?.cancel()
+        tellingProcessOfFile?.cancel()
         await program?.end()
     }
 
@@ -46,8 +58,8 @@ actor RenewalNotice {
 
     private func tellProcessOfFile() {
         guard pidFile != nil else { return }
-        telling?.cancel()
-        telling = Task {
+        tellingProcessOfFile?.cancel()
+        tellingProcessOfFile = Task {
             do {
                 try await tellProcessOfFileNow()
             } catch let failure as CommandFailure {

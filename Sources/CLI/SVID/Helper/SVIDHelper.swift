@@ -15,9 +15,15 @@ struct SVIDHelper: Sendable {
     init(_ settings: HelperSettings, source: WorkloadAPISource, wrapped: ChildProcess?) throws {
         self.settings = settings
         self.source = source
-        let files = HelperFiles(settings: settings, folder: try SafeOutputFolder(settings.folder))
+        let folder = try SafeOutputFolder(settings.folder)
+        try folder.claim()
+        let files = HelperFiles(settings: settings, folder: folder)
         self.files = files
-        status = HelperStatus(wantsX509: settings.x509 != nil, jwtPaths: settings.jwtNames.map(files.path))
+        status = HelperStatus(
+            wantsX509: settings.x509 != nil,
+            jwtPaths: settings.jwtNames.map(files.path),
+            wantsListener: settings.isDaemon && settings.healthChecks != nil
+        )
         notice = RenewalNotice(settings, wrapped: wrapped)
     }
 
@@ -107,14 +113,13 @@ struct SVIDHelper: Sendable {
 
     func writeX509(_ received: ReceivedX509SVIDs) async throws {
         let id = try await files.write(received, at: .now)
-        status.setX509(.written)
-        await written(id?.text.string ?? "an X.509-SVID")
+        let name = id?.text.string ?? "an X.509-SVID"
+        await written("\(name) was written to \(settings.folder)", isRenewal: status.setX509(.written))
     }
 
     func writeJWTBundle(_ received: ReceivedJWTBundles, _ path: String) async throws {
         try files.write(received)
-        status.setJWT(path, .written)
-        await written(path)
+        await written("\(path) was written", isRenewal: status.setJWT(path, .written))
     }
 
     /// Fetches and writes; when the token expires.
@@ -123,14 +128,13 @@ struct SVIDHelper: Sendable {
         let received = try await source.connected { try await $0.jwtSVIDs(audiences: audiences) }
         let expiresAt = try files.write(received, as: file.name)
         let path = files.path(of: file.name)
-        status.setJWT(path, .written)
-        await written(path)
+        await written("\(path) was written", isRenewal: status.setJWT(path, .written))
         return expiresAt
     }
 
-    private func written(_ what: String) async {
+    private func written(_ sentence: String, isRenewal: Bool) async {
         guard settings.isDaemon else { return }
-        StandardStreams.complain("\(what) was renewed in \(settings.folder)")
-        if status.isReady { await notice.renewed() }
+        StandardStreams.complain(sentence)
+        if isRenewal { await notice.renewed() }
     }
 }

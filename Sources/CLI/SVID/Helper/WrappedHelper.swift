@@ -17,7 +17,13 @@ struct WrappedHelper {
         }
         do {
             try await child.preparing {
-                try await helper.settings.isDaemon ? helper.status.whenComplete() : helper.writeOnce()
+                if helper.settings.isDaemon {
+                    try await helper.status.whenComplete()
+                    await helper.notice.renewed()
+                } else {
+                    try await helper.writeOnce()
+                    try await helper.notice.tellProcessOfFileNow()
+                }
             }
             return try await child.run(HelperCommand.of(command, as: child))
         } catch {

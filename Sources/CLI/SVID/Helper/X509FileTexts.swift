@@ -9,9 +9,7 @@ struct X509FileTexts {
 
     /// Puts the certificates where they go; everything is DER.
     ///
-    /// - Parameters:
-    ///   - federated: The bundles of other trust domains, in their order.
-    ///   - now: What has expired by then is left out of the bundle, where the settings say so.
+    /// What has expired `now` is left out of the bundle, where the settings say so.
     init(
         chain: [[UInt8]],
         privateKey: [UInt8],

@@ -1,0 +1,1 @@
+"""Jobsworth beside its peers, measured in one run on one machine. See README.md."""

@@ -1,0 +1,3 @@
+module jobsworth.example/benchmarks
+
+go 1.25

@@ -1,0 +1,59 @@
+package import JOSE
+package import Keys
+
+/// The way of a token without a task that waits: for a caller that must not be suspended, as an event loop.
+///
+/// The same checks, templates, keys and records as in ``TokenIssuer/issue(_:for:at:)``. What is not a token on the first
+/// attempt, that decides.
+extension TokenIssuer {
+    /// A token for one audience; nil where it would be refused or the job waits.
+    package func prepareAtOnce(_ audience: ByteString, for job: Job, at now: NumericDate) -> PreparedToken? {
+        do throws(Refusal) {
+            let template = try knownOrNewTemplate(audience, for: job)
+            let prepared = try prepare(template, for: job, at: now)
+            try Self.refuseWaiting(job, for: template.approval.get(), at: now)
+            return prepared
+        } catch {
+            return nil
+        }
+    }
+
+    private func knownOrNewTemplate(_ audience: ByteString, for job: Job) throws(Refusal) -> TokenTemplate {
+        if let known = knownTemplate(audience, for: job) { return known }
+        return try template(for: TokenRequest(audiences: Audiences([audience])), job)
+    }
+
+    /// Signs on the spot and hands the record to the log; `then` runs where the log's `then` does, or at once.
+    package func release(
+        _ prepared: PreparedToken,
+        of job: Job,
+        at now: NumericDate,
+        then: @escaping @Sendable (ReleaseOutcome) -> Void
+    ) {
+        let signed: [SignedToken]
+        do throws(IssuanceError) {
+            signed = try sign([prepared]).tokens
+        } catch {
+            return then(.failed(error))
+        }
+        auditLog.commit(permits(signed, of: job, at: now), of: job, at: now) { result in
+            do throws(IssuanceError) {
+                guard try Self.passing(Self.obstacle(result)) == nil, let token = signed.first else {
+                    return then(.undecided)
+                }
+                then(.released(ReleasedToken(recorded: token)))
+            } catch {
+                then(.failed(error))
+            }
+        }
+    }
+
+    private static func obstacle(
+        _ result: Result<CommitObstacle?, StoreError>
+    ) throws(IssuanceError) -> CommitObstacle? {
+        switch result {
+        case .success(let obstacle): return obstacle
+        case .failure(let error): throw .store(error)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Issuer
+import JOSE
+import Keys
+import NIOCore
+
+/// The tokens that one event loop was asked for and has not signed yet; of that event loop only.
+///
+/// Signing comes after reading: what one turn of the loop brought is signed together, so that the writer of the log
+/// finds a group, and is written together when the records are durable. An RS256 signature takes ten times what the
+/// rest of a request does, so a turn signs for about a millisecond and then looks at the sockets again: whoever wants
+/// the JWK Set does not wait for all the others' tokens.
+final class TokenRound {
+    /// One request that is decided.
+    final class Entry {
+        let handler: FastPathHandler
+        let issuer: TokenIssuer
+        let token: PreparedToken
+        let job: Job
+        let now: NumericDate
+        /// In nanoseconds, what its signature will take by what the last ones took.
+        fileprivate var cost: Int64 = 0
+        fileprivate let since = NIODeadline.now()
+
+        init(handler: FastPathHandler, issuer: TokenIssuer, token: PreparedToken, job: Job, now: NumericDate) {
+            self.handler = handler
+            self.issuer = issuer
+            self.token = token
+            self.job = job
+            self.now = now
+        }
+    }
+
+    /// What one turn of the event loop spends on signatures.
+    private static let budget = TimeAmount.milliseconds(1)
+    /// More work than this is not begun: who would have to wait for longer is told at once.
+    private static let maximumWork = TimeAmount.milliseconds(200)
+    /// What waited for longer all the same is refused: its client may have turned to the next attempt.
+    private static let patience = TimeAmount.seconds(1)
+    /// Later than at once: what is due at once comes before the sockets.
+    private static let pause = TimeAmount.microseconds(10)
+
+    private let eventLoop: any EventLoop
+    private let releases: TokenReleases
+    private var waiting: [Entry] = []
+    /// In nanoseconds, of all that wait.
+    private var work: Int64 = 0
+    /// In nanoseconds, what a signature takes: an average of the last ones.
+    private var costs: [SigningAlgorithm: Int64] = [:]
+    private var isScheduled = false
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        releases = TokenReleases(eventLoop: eventLoop)
+    }
+
+    /// Signs this token soon; false where there is too much before it.
+    func add(_ entry: Entry) -> Bool {
+        guard work < Self.maximumWork.nanoseconds else { return false }
+        entry.cost = costs[entry.token.algorithm] ?? 0
+        work += entry.cost
+        waiting.append(entry)
+        guard !isScheduled else { return true }
+        isScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.sign() }
+        return true
+    }
+
+    private func sign() {
+        let began = NIODeadline.now()
+        var done = 0
+        var now = began
+        for entry in waiting {
+            guard now - began < Self.budget else { break }
+            done += 1
+            work -= entry.cost
+            if !entry.handler.isAwaited {
+                entry.handler.abandon()
+            } else if now - entry.since > Self.patience {
+                entry.handler.refuse()
+            } else {
+                release(entry)
+                let end = NIODeadline.now()
+                learn((end - now).nanoseconds, entry.token.algorithm)
+                now = end
+            }
+        }
+        waiting.removeFirst(done)
+        isScheduled = !waiting.isEmpty
+        guard isScheduled else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.pause) { bound.value.sign() }
+    }
+
+    /// A turn in which the machine did something else is no measure of a signature.
+    private func learn(_ taken: Int64, _ algorithm: SigningAlgorithm) {
+        let taken = min(taken, 2_000_000)
+        costs[algorithm] = costs[algorithm].map { ($0 * 7 + taken) / 8 } ?? taken
+    }
+
+    private func release(_ entry: Entry) {
+        let bound = NIOLoopBound(entry, eventLoop: eventLoop)
+        entry.issuer.release(entry.token, of: entry.job, at: entry.now) { [releases] outcome in
+            releases.deliver(TokenReleases.Delivery(entry: bound, outcome: outcome))
+        }
+    }
+}
