@@ -202,7 +202,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["JOSE", "Keys", "Policy", "Issuer", "Server", logging, nioCore, nioHTTP1],
+            dependencies: ["JOSE", "Keys", "Discovery", "Policy", "Issuer", "Server", logging, nioCore, nioHTTP1],
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),

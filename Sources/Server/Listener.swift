@@ -126,7 +126,13 @@ package struct Listener: Sendable {
                     guard negotiated == "h2" else { return try addHTTP1Handlers(channel, peer) }
                     pipeline.removeHandler(deadlines, promise: nil)
                     try pipeline.addHandler(
-                        HTTP2ConnectionHandler(plane: plane, limits: limits, load: load, since: since)
+                        HTTP2ConnectionHandler(
+                            plane: plane,
+                            documents: hotPaths?.documents,
+                            limits: limits,
+                            load: load,
+                            since: since
+                        )
                     )
                 }
             )

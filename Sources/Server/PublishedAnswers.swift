@@ -9,6 +9,8 @@ struct PublishedAnswers: Sendable {
     let notModified: PlaneResponse
     private let entityTag: ByteString
     private let head: AnswerHead
+    /// The full answer's head over HTTP/2.
+    let http2Head: HTTP2AnswerHead
 
     init(_ document: PublishedDocument) {
         let headers: HTTPHeaders = [
@@ -19,6 +21,7 @@ struct PublishedAnswers: Sendable {
         notModified = PlaneResponse(status: .notModified, headers: headers)
         entityTag = document.entityTag
         head = AnswerHead(full)
+        http2Head = HTTP2AnswerHead(full)
     }
 
     /// Writes the full answer as the encoder would.

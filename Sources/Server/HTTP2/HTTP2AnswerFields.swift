@@ -1,33 +1,22 @@
 import CNghttp2
-import NIOCore
-import NIOHTTP1
 
 /// Writes the header fields of answers as nghttp2 takes them, in room that is kept from answer to answer.
-///
-/// The fields are those of HTTP/1.1 in lower case (RFC 9113 §8.2), without those that speak of a connection.
 struct HTTP2AnswerFields {
-    private struct Field {
-        let name: Range<Int>
-        let value: Range<Int>
-    }
-
     private var bytes: [UInt8] = []
-    private var fields: [Field] = []
+    private var fields: [HTTP2AnswerHead.Field] = []
 
-    /// Calls `use` with the fields of an answer; they are valid for that call.
+    /// Calls `use` with the fields of an answer whose body has `length` bytes; they are valid for that call.
     mutating func withFields(
-        of response: PlaneResponse,
+        of head: HTTP2AnswerHead,
+        length: Int,
         isSecure: Bool,
         _ use: (UnsafeBufferPointer<nghttp2_nv>) -> Void
     ) {
         clear()
-        add(":status", String(response.status.code))
-        for (name, value) in response.headers where !Self.isOfConnection(name) { add(name, value) }
-        if response.status != .noContent && response.status != .notModified {
-            add("content-length", String(response.body.readableBytes))
-        }
+        bytes.append(contentsOf: head.bytes)
+        fields.append(contentsOf: head.fields)
+        if head.hasLength { add("content-length", String(length)) }
         add("date", HTTPDate.now)
-        add("x-content-type-options", "nosniff")
         if isSecure { add("strict-transport-security", "max-age=31536000") }
         give(use)
     }
@@ -39,21 +28,17 @@ struct HTTP2AnswerFields {
         give(use)
     }
 
-    private static func isOfConnection(_ name: String) -> Bool {
-        ["connection", "keep-alive", "transfer-encoding", "upgrade", "content-length"].contains(name.lowercased())
-    }
-
     private mutating func clear() {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
     }
 
-    private mutating func add(_ name: String, _ value: String) {
+    private mutating func add(_ name: StaticString, _ value: String) {
         let start = bytes.count
-        bytes.append(contentsOf: name.utf8.lazy.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
+        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
         let middle = bytes.count
         bytes.append(contentsOf: value.utf8)
-        fields.append(Field(name: start..<middle, value: middle..<bytes.count))
+        fields.append(HTTP2AnswerHead.Field(name: start..<middle, value: middle..<bytes.count))
     }
 
     // The library copies names and values while it takes the answer: the pointers need not outlive the call.
@@ -62,7 +47,8 @@ struct HTTP2AnswerFields {
         bytes.withUnsafeMutableBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return }
             withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { room in
-                for (index, field) in fields.enumerated() {
+                for index in fields.indices {
+                    let field = fields[index]
                     let entry = nghttp2_nv(
                         name: base + field.name.lowerBound,
                         value: base + field.value.lowerBound,

@@ -12,6 +12,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let plane: any Plane
+    private let documents: PublicPlane?
     private let limits: RequestLimits
     private let load: ServerLoad
     private let since: NIODeadline
@@ -26,15 +27,24 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     private var stuckSince: NIODeadline?
 
     /// `since` is when the connection began: the handshake is part of the wait for the first request.
-    init(plane: any Plane, limits: RequestLimits, load: ServerLoad, since: NIODeadline) {
+    ///
+    /// `documents` are those of the plane, where they may be answered without a request's value.
+    init(
+        plane: any Plane,
+        documents: PublicPlane?,
+        limits: RequestLimits,
+        load: ServerLoad,
+        since: NIODeadline
+    ) {
         self.plane = plane
+        self.documents = documents
         self.limits = limits
         self.load = load
         self.since = since
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        session = HTTP2Session(limits: limits, isSecure: true, at: since)
+        session = HTTP2Session(limits: limits, isSecure: true, documents: documents, at: since)
         guard session != nil else { return close(context) }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         clock = context.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in

@@ -26,29 +26,40 @@ extension HTTP2Session {
     func beganHeaders(_ id: Int32) {
         // Trailers come on a stream that is there.
         guard !hasFailed, streams[id] == nil else { return }
-        streams[id] = HTTP2Stream(deadline: now + limits.headDeadline)
+        let stream = HTTP2Stream(deadline: now + limits.headDeadline)
+        streams[id] = stream
+        reading = (id, stream)
+        head.begin()
     }
 
     func header(_ id: Int32, _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
-        guard let stream = streams[id] else { return }
-        stream.add(name, value, limits)
+        guard let stream = reading?.id == id ? reading?.stream : streams[id] else { return }
+        stream.headerListSize += name.count + value.count + 32
+        if stream.phase == .head { head.add(name, value) }
         if stream.headerListSize > HTTP2Limits.headerList { fail(NGHTTP2_ENHANCE_YOUR_CALM) }
     }
 
     /// A whole HEADERS or DATA frame came.
     func received(_ id: Int32, endsStream: Bool) {
         guard let stream = streams[id] else { return }
-        if stream.phase == .head { endHead(stream, id, expectsBody: !endsStream) }
+        if stream.phase == .head { endHead(stream, id, endsStream) }
         guard endsStream, stream.phase == .body, let head = stream.head else { return }
         events.append(.request(id, head, endReading(stream)))
     }
 
-    private func endHead(_ stream: HTTP2Stream, _ id: Int32, expectsBody: Bool) {
-        let fault = stream.endHead(limits)
+    private func endHead(_ stream: HTTP2Stream, _ id: Int32, _ endsStream: Bool) {
+        reading = nil
+        stream.asksForHeadOnly = head.isHeadMethod
+        if endsStream, let documents, let document = head.document(of: documents) {
+            endReading(stream)
+            return answer(stream, id, document.http2Head, document.full.body)
+        }
+        let (value, fault) = head.decoded()
+        stream.head = value
         stream.phase = .body
         stream.deadline = now + limits.bodyDeadline
         if let fault { return refuse(id, fault) }
-        if expectsBody, stream.head?.expectsContinue == true { goOn(id) }
+        if !endsStream, value.expectsContinue { goOn(id) }
     }
 
     func data(_ id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
@@ -60,6 +71,7 @@ extension HTTP2Session {
 
     func closed(_ id: Int32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
+        if reading?.id == id { reading = nil }
         heldBodies -= stream.body.count
         if stream.isSent { patience.earn(HTTP2Patience.answered) }
         hasServed = true

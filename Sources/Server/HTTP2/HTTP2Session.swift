@@ -4,8 +4,9 @@ import NIOHTTP1
 
 /// One connection's HTTP/2 (RFC 9113), without socket and clock.
 ///
-/// Bytes go in and requests come out, answers go in and bytes come out. The protocol is nghttp2's, driven by memory: nothing is read or written by the library. This class is what its
-/// callbacks find behind their pointer; it keeps the streams, the limits and the patience.
+/// Bytes go in and requests come out, answers go in and bytes come out. The protocol is nghttp2's, driven by memory:
+/// nothing is read or written by the library. This class is what its callbacks find behind their pointer; it keeps the
+/// streams, the limits and the patience.
 ///
 /// Not to be used by two threads: it lives on its connection's event loop.
 final class HTTP2Session {
@@ -17,7 +18,12 @@ final class HTTP2Session {
 
     let limits: RequestLimits
     let isSecure: Bool
+    /// Whose documents are answered without a word to the plane.
+    let documents: PublicPlane?
     var streams: [Int32: HTTP2Stream] = [:]
+    /// The stream whose header block is being read, and the block.
+    var reading: (id: Int32, stream: HTTP2Stream)?
+    var head: HTTP2RequestHead
     var patience: HTTP2Patience
     var events: [Event] = []
     /// When the bytes that are read now came.
@@ -39,7 +45,9 @@ final class HTTP2Session {
     private var fields = HTTP2AnswerFields()
 
     /// A server's side of a connection that began at `now`; nil when there is no memory for it.
-    init?(limits: RequestLimits, isSecure: Bool, at now: NIODeadline) {
+    ///
+    /// The documents are answered in the same way without `documents`, by way of ``events``.
+    init?(limits: RequestLimits, isSecure: Bool, documents: PublicPlane? = nil, at now: NIODeadline) {
         var session: OpaquePointer?
         guard let kind = HTTP2SessionKind.shared,
             nghttp2_session_server_new2(&session, kind.callbacks, nil, kind.options) == 0, let session
@@ -47,6 +55,8 @@ final class HTTP2Session {
         raw = session
         self.limits = limits
         self.isSecure = isSecure
+        self.documents = documents
+        head = HTTP2RequestHead(limits: limits)
         self.now = now
         idleSince = now
         patience = HTTP2Patience(at: now)
@@ -112,6 +122,7 @@ final class HTTP2Session {
         hasFailed = true
         events = []
         streams = [:]
+        reading = nil
         nghttp2_session_terminate_session(raw, code.rawValue)
     }
 
@@ -133,12 +144,16 @@ final class HTTP2Session {
     /// Answers a stream, if it is still there.
     func answer(_ id: Int32, _ response: PlaneResponse) {
         guard let stream = streams[id], !stream.isAnswered else { return }
+        answer(stream, id, HTTP2AnswerHead(response), response.body)
+    }
+
+    func answer(_ stream: HTTP2Stream, _ id: Int32, _ head: HTTP2AnswerHead, _ content: ByteBuffer) {
         stream.isAnswered = true
-        if !stream.asksForHeadOnly { stream.answer = response.body }
+        if !stream.asksForHeadOnly { stream.answer = content }
         let hasBody = stream.answer.readableBytes > 0
         var body = nghttp2_data_provider()
         body.read_callback = HTTP2SessionKind.readAnswer
-        fields.withFields(of: response, isSecure: isSecure) { fields in
+        fields.withFields(of: head, length: content.readableBytes, isSecure: isSecure) { fields in
             withUnsafePointer(to: body) { body in
                 _ = nghttp2_submit_response(raw, id, fields.baseAddress, fields.count, hasBody ? body : nil)
             }
