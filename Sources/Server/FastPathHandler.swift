@@ -38,6 +38,8 @@ final class FastPathHandler: ChannelDuplexHandler {
     private let load: ServerLoad
     private let isSecure: Bool
     private let round: TokenRound
+    /// The handler before this one.
+    private let deadlines: DeadlineHandler
     private var state = State.waiting
     private var context: ChannelHandlerContext?
     /// What was read while a request was under way.
@@ -46,11 +48,12 @@ final class FastPathHandler: ChannelDuplexHandler {
     /// Events that would have the handlers behind, who see an idle connection, close it before its answer.
     private var heldEvents: [Any] = []
 
-    init(paths: HotPaths, load: ServerLoad, isSecure: Bool, round: TokenRound) {
+    init(paths: HotPaths, load: ServerLoad, isSecure: Bool, round: TokenRound, deadlines: DeadlineHandler) {
         self.paths = paths
         self.load = load
         self.isSecure = isSecure
         self.round = round
+        self.deadlines = deadlines
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -82,6 +85,8 @@ final class FastPathHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         switch state {
         case .waiting, .given: context.read()
+        // To stop reading and to begin again are two system calls: not for a request that is over in a moment.
+        case .answering where held == nil: context.read()
         case .answering, .lent: readIsDue = true
         case .closed: break
         }
@@ -98,10 +103,10 @@ final class FastPathHandler: ChannelDuplexHandler {
         guard request.keepsAlive else { return give(buffer, context) }
         guard context.channel.isWritable else { return lend(buffer, context) }
         if let answers = paths.documents?.documentAtOnce(request, in: bytes) {
-            return answer(request, buffer, with: answers, context)
+            return answer(request, with: answers, context)
         }
         guard let token = paths.tokens?.tokenAtOnce(request, in: bytes) else { return lend(buffer, context) }
-        begin(buffer, context)
+        begin(buffer)
         switch token {
         case .refused(let answer): write(answer)
         case .prepared(let token, let job, let now):
@@ -155,23 +160,20 @@ final class FastPathHandler: ChannelDuplexHandler {
 
     // MARK: - Answering
 
-    private func begin(_ request: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func begin(_ request: ByteBuffer) {
         // A copy of a few hundred bytes: the channel reads into the same large buffer again.
         state = .answering(ByteBuffer(bytes: request.readableBytesView))
-        context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
+        deadlines.enter(.answer)
     }
 
     private func answer(
         _ request: UsualRequest,
-        _ buffer: ByteBuffer,
         with answers: PublishedAnswers,
         _ context: ChannelHandlerContext
     ) {
         state = .answering(ByteBuffer())
-        context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
-        var bytes = context.channel.allocator.buffer(capacity: 512 + answers.full.body.readableBytes)
-        answers.write(withBody: request.method == .get, framing, to: &bytes)
-        write(bytes, context)
+        deadlines.enter(.answer)
+        write(request.method == .get ? answers.whole(framing) : answers.head(framing), context)
         context.flush()
     }
 
@@ -238,7 +240,7 @@ final class FastPathHandler: ChannelDuplexHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in
             let (handler, context) = bound.value
-            context.triggerUserOutboundEvent(DeadlineHandler.AnswerTaken(), promise: nil)
+            handler.deadlines.answerTaken()
             handler.settle(context)
         }
         context.write(wrapOutboundOut(bytes), promise: written)

@@ -117,13 +117,13 @@ package struct Listener: Sendable {
             let deadlines = DeadlineHandler(limits: limits, load: load)
             guard let tls else {
                 try pipeline.addHandler(deadlines)
-                return try addHTTP1Handlers(channel, peer)
+                return try addHTTP1Handlers(channel, deadlines, peer)
             }
             try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
             try pipeline.addHandler(deadlines)
             try pipeline.addHandler(
                 ProtocolChoice { negotiated, since in
-                    guard negotiated == "h2" else { return try addHTTP1Handlers(channel, peer) }
+                    guard negotiated == "h2" else { return try addHTTP1Handlers(channel, deadlines, peer) }
                     pipeline.removeHandler(deadlines, promise: nil)
                     try pipeline.addHandler(
                         HTTP2ConnectionHandler(
@@ -139,11 +139,19 @@ package struct Listener: Sendable {
         }
     }
 
-    private func addHTTP1Handlers(_ channel: any Channel, _ peer: uid_t?) throws {
+    private func addHTTP1Handlers(_ channel: any Channel, _ deadlines: DeadlineHandler, _ peer: uid_t?) throws {
         let pipeline = channel.pipeline.syncOperations
         if let hotPaths {
             let round = rounds.round(of: channel.eventLoop)
-            try pipeline.addHandler(FastPathHandler(paths: hotPaths, load: load, isSecure: tls != nil, round: round))
+            try pipeline.addHandler(
+                FastPathHandler(
+                    paths: hotPaths,
+                    load: load,
+                    isSecure: tls != nil,
+                    round: round,
+                    deadlines: deadlines
+                )
+            )
         }
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(

@@ -71,7 +71,7 @@ extension RunnerPlane {
             bytes.hasBytes(suffix, at: path.upperBound - suffix.count)
         else { return nil }
         let start = path.lowerBound + prefix.count
-        return JobID(bytes.bytes(start..<(start + 32)))
+        return JobID(digits: bytes.extracting(start..<(start + 32)))
     }
 
     private static let idTokenSuffix = Array("/id-token".utf8)
