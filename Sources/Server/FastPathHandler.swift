@@ -34,6 +34,9 @@ final class FastPathHandler: ChannelDuplexHandler {
         case closed
     }
 
+    /// How long an idle connection waits for a request when the issuer stops.
+    private static let lastRequest = TimeAmount.milliseconds(50)
+
     private let paths: HotPaths
     private let load: ServerLoad
     private let isSecure: Bool
@@ -98,6 +101,7 @@ final class FastPathHandler: ChannelDuplexHandler {
     }
 
     private func take(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard heldEvents.isEmpty else { return giveEnding(buffer, context) }
         let bytes = buffer.readableBytesUInt8Span
         guard let request = UsualRequest(bytes) else { return give(buffer, context) }
         guard request.keepsAlive else { return give(buffer, context) }
@@ -146,11 +150,30 @@ final class FastPathHandler: ChannelDuplexHandler {
         let isEnding = event is ChannelShouldQuiesceEvent || event as? ChannelEvent == .inputClosed
         switch state {
         case .answering where isEnding: heldEvents.append(event)
+        case .waiting where event is ChannelShouldQuiesceEvent: linger(event, context)
         case .lent where isEnding:
             give(nil, context)
             context.fireUserInboundEventTriggered(event)
         default: context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    /// A request may be on its way already: to close on it would cost its client an attempt (RFC 9112 §9.3.1).
+    private func linger(_ event: Any, _ context: ChannelHandlerContext) {
+        heldEvents.append(event)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.lastRequest) {
+            let (handler, context) = bound.value
+            if case .waiting = handler.state { handler.giveEnding(nil, context) }
+        }
+    }
+
+    /// The handlers behind answer this last request, if there is one, and end the connection.
+    private func giveEnding(_ buffer: ByteBuffer?, _ context: ChannelHandlerContext) {
+        give(buffer, context)
+        let events = heldEvents
+        heldEvents = []
+        for event in events { context.fireUserInboundEventTriggered(event) }
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
