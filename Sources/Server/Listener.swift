@@ -114,35 +114,58 @@ package struct Listener: Sendable {
     private func addHandlers(_ channel: any Channel, peer: uid_t?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
             let deadlines = DeadlineHandler(limits: limits, load: load)
-            try pipeline.addHandler(deadlines)
-            if let hotPaths {
-                let round = rounds.round(of: channel.eventLoop)
-                try pipeline.addHandler(
-                    FastPathHandler(
-                        paths: hotPaths,
-                        load: load,
-                        isSecure: tls != nil,
-                        round: round,
-                        deadlines: deadlines
-                    )
-                )
+            guard let tls else {
+                try pipeline.addHandler(deadlines)
+                return try addHTTP1Handlers(channel, deadlines, peer)
             }
-            try pipeline.addHandler(HTTPResponseEncoder())
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
+            try pipeline.addHandler(deadlines)
             try pipeline.addHandler(
-                ByteToMessageHandler(
-                    HTTPRequestDecoder(
-                        leftOverBytesStrategy: .dropBytes,
-                        limitConfiguration: limits.decoder
+                ProtocolChoice { negotiated, since in
+                    guard negotiated == "h2" else { return try addHTTP1Handlers(channel, deadlines, peer) }
+                    pipeline.removeHandler(deadlines, promise: nil)
+                    try pipeline.addHandler(
+                        HTTP2ConnectionHandler(
+                            plane: plane,
+                            documents: hotPaths?.documents,
+                            limits: limits,
+                            load: load,
+                            since: since
+                        )
                     )
-                )
-            )
-            try pipeline.addHandler(HTTPServerPipelineHandler())
-            try pipeline.addHandler(
-                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+                }
             )
         }
+    }
+
+    private func addHTTP1Handlers(_ channel: any Channel, _ deadlines: DeadlineHandler, _ peer: uid_t?) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let hotPaths {
+            let round = rounds.round(of: channel.eventLoop)
+            try pipeline.addHandler(
+                FastPathHandler(
+                    paths: hotPaths,
+                    load: load,
+                    isSecure: tls != nil,
+                    round: round,
+                    deadlines: deadlines
+                )
+            )
+        }
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(
+            ByteToMessageHandler(
+                HTTPRequestDecoder(
+                    leftOverBytesStrategy: .dropBytes,
+                    limitConfiguration: limits.decoder
+                )
+            )
+        )
+        try pipeline.addHandler(HTTPServerPipelineHandler())
+        try pipeline.addHandler(
+            ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+        )
     }
 }
 

@@ -18,6 +18,8 @@ final class PublishedAnswers: Sendable {
     private let entityTag: ByteString
     private let fullHead: AnswerHead
     private let last = Mutex<Whole?>(nil)
+    /// The full answer's head over HTTP/2.
+    let http2Head: HTTP2AnswerHead
 
     init(_ document: PublishedDocument) {
         let headers: HTTPHeaders = [
@@ -28,6 +30,7 @@ final class PublishedAnswers: Sendable {
         notModified = PlaneResponse(status: .notModified, headers: headers)
         entityTag = document.entityTag
         fullHead = AnswerHead(full)
+        http2Head = HTTP2AnswerHead(full)
     }
 
     /// The full answer as the encoder would write it.

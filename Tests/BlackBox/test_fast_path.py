@@ -135,6 +135,8 @@ def requests(job, other) -> dict[str, bytes]:
         "discovery, slash": head("GET /.well-known/openid-configuration/ HTTP/1.1"),
         "discovery, old": head("GET /.well-known/openid-configuration HTTP/1.0"),
         "bare line feeds": head("GET /.well-known/jwks HTTP/1.1").replace(b"\r\n", b"\n"),
+        "many headers": head("GET /.well-known/jwks HTTP/1.1", *(f"X-{number}: y" for number in range(60))),
+        "too many headers": head("GET /.well-known/jwks HTTP/1.1", *(f"X-{number}: y" for number in range(70))),
         "folded": head("GET /.well-known/jwks HTTP/1.1", "X-A: b", " c"),
         "space before the colon": head("GET /.well-known/jwks HTTP/1.1", "X-A : b"),
         "two lengths": head("GET /.well-known/jwks HTTP/1.1", "Content-Length: 0", "Content-Length: 0"),
