@@ -59,14 +59,15 @@ package struct PreparedToken: Sendable {
         tail.reserveCapacity(112)
         // Clocks of relying parties run late; one job in ten failed somewhere for lack of this minute.
         let notBefore = issuedAt.advanced(bySeconds: -60)
-        let dates: [(StaticString, NumericDate)] = [
-            ("\"exp\":", expiresAt), (",\"iat\":", issuedAt), (",\"nbf\":", notBefore),
-        ]
-        for (name, date) in dates {
+        func add(_ name: StaticString, _ date: NumericDate) {
             name.withUTF8Buffer { tail.append(contentsOf: $0) }
-            tail.append(contentsOf: String(date.secondsSinceEpoch).utf8)
+            Decimal.append(date.secondsSinceEpoch, to: &tail)
         }
-        tail.append(contentsOf: Array(",\"jti\":".utf8))
+        add("\"exp\":", expiresAt)
+        add(",\"iat\":", issuedAt)
+        add(",\"nbf\":", notBefore)
+        let name: StaticString = ",\"jti\":"
+        name.withUTF8Buffer { tail.append(contentsOf: $0) }
         tail += JSONValue.string(jti).serialized
         tail.append(UInt8(ascii: "}"))
         return tail

@@ -40,7 +40,8 @@ package final class RequestTokenKey: Sendable {
     package func job(of token: ByteString) -> JobID? {
         guard token.count == 80, token.hasPrefix(Self.prefix),
             let job = JobID(digits: token.bytes.span.extracting(4..<36)),
-            token.bytes[36] == UInt8(ascii: "_"), let presented = try? Base64URL.decode(token.bytes[37...]),
+            token.bytes[36] == UInt8(ascii: "_"),
+            let presented = try? Base64URL.decode(text: token.bytes.span.extracting(37...)),
             code(of: job) == presented
         else { return nil }
         return job

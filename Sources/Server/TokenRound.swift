@@ -8,7 +8,7 @@ import NIOCore
 /// Signing comes after reading: what one turn of the loop brought is signed together, goes to the log together, for one
 /// flush of the disk, and is written together when the records are durable. An RS256 signature takes ten times what the
 /// rest of a request does, so a turn signs for about a millisecond and then looks at the sockets again: whoever wants
-/// the JWK Set does not wait for all the others' tokens. What is signed waits for the others a few milliseconds at most.
+/// the JWK Set does not wait for all the others' tokens. What is signed waits for the others for a few of these turns.
 final class TokenRound {
     /// One request that is decided.
     final class Entry {
@@ -38,7 +38,7 @@ final class TokenRound {
     /// What waited for longer all the same is refused: its client may have turned to the next attempt.
     private static let patience = TimeAmount.seconds(1)
     /// How long a signed token waits for those that are signed after it, to be recorded with them.
-    private static let company = TimeAmount.milliseconds(4)
+    private static let company = TimeAmount.milliseconds(16)
     /// Later than at once: what is due at once comes before the sockets.
     private static let pause = TimeAmount.microseconds(10)
 
