@@ -69,7 +69,10 @@ package struct Listener: Sendable {
         _ quiescing: ServerQuiescingHelper
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: 4096)
+            // Who floods us opens connections faster than a few a turn: the others' would be dropped from the full queue,
+            // and tried again by their kernels after one, three and seven seconds.
+            .serverChannelOption(.maxMessagesPerRead, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -76,7 +76,7 @@ final class TokenRound {
         var done = 0
         var now = began
         for entry in waiting {
-            guard now - began < Self.budget else { break }
+            guard done == 0 || (now - began).nanoseconds + entry.cost < Self.budget.nanoseconds else { break }
             done += 1
             work -= entry.cost
             if !entry.handler.isAwaited {
