@@ -109,7 +109,9 @@ final class FastPathHandler: ChannelDuplexHandler {
         if let answers = paths.documents?.documentAtOnce(request, in: bytes) {
             return answer(request, with: answers, context)
         }
-        guard let token = paths.tokens?.tokenAtOnce(request, in: bytes) else { return lend(buffer, context) }
+        guard let token = paths.tokens?.tokenAtOnce(request, in: bytes, hasRoom: round.hasRoom) else {
+            return lend(buffer, context)
+        }
         begin(buffer)
         switch token {
         case .refused(let answer): write(answer)

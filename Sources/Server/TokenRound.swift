@@ -19,7 +19,7 @@ final class TokenRound {
         let now: NumericDate
         fileprivate var signed: SignedToken?
         /// In nanoseconds, what its signature will take by what the last ones took.
-        fileprivate var cost: Int64 = 0
+        fileprivate var signing: Int64 = 0
         fileprivate let since = NIODeadline.now()
 
         init(handler: FastPathHandler, issuer: TokenIssuer, token: PreparedToken, job: Job, now: NumericDate) {
@@ -35,6 +35,8 @@ final class TokenRound {
     private static let budget = TimeAmount.milliseconds(1)
     /// More work than this is not begun: who would have to wait for longer is told at once.
     private static let maximumWork = TimeAmount.milliseconds(200)
+    /// What a token takes beside its signature, roughly: its request, its record, its answer.
+    private static let restOfToken = TimeAmount.microseconds(80)
     /// What waited for longer all the same is refused: its client may have turned to the next attempt.
     private static let patience = TimeAmount.seconds(1)
     /// How long a signed token waits for those that are signed after it, to be recorded with them.
@@ -58,11 +60,16 @@ final class TokenRound {
         releases = TokenReleases(eventLoop: eventLoop)
     }
 
+    /// Whether what waits can be done in time.
+    var hasRoom: Bool {
+        work < Self.maximumWork.nanoseconds
+    }
+
     /// Signs this token soon; false where there is too much before it.
     func add(_ entry: Entry) -> Bool {
-        guard work < Self.maximumWork.nanoseconds else { return false }
-        entry.cost = costs[entry.token.algorithm] ?? 0
-        work += entry.cost
+        guard hasRoom else { return false }
+        entry.signing = costs[entry.token.algorithm] ?? 0
+        work += entry.signing + Self.restOfToken.nanoseconds
         waiting.append(entry)
         guard !isScheduled else { return true }
         isScheduled = true
@@ -76,9 +83,12 @@ final class TokenRound {
         var done = 0
         var now = began
         for entry in waiting {
-            guard done == 0 || (now - began).nanoseconds + entry.cost < Self.budget.nanoseconds else { break }
+            guard
+                done == 0
+                    || (now - began).nanoseconds + entry.signing < Self.budget.nanoseconds
+            else { break }
             done += 1
-            work -= entry.cost
+            work -= entry.signing + Self.restOfToken.nanoseconds
             if !entry.handler.isAwaited {
                 entry.handler.abandon()
             } else if now - entry.since > Self.patience {
