@@ -22,6 +22,7 @@ package final class InMemoryKeyStore: KeyStore {
         var versions: [Int64] = []
         var clock: ClockReading?
         var error: (any Error)?
+        var meanwhile: (@Sendable () async -> Void)?
         /// Whether the replacement that breaks is stored all the same.
         var breakage: Bool?
     }
@@ -56,6 +57,11 @@ package final class InMemoryKeyStore: KeyStore {
         state.withLock { $0.rival = ring }
     }
 
+    /// What happens while our next replacement is on its way to the store.
+    package func beforeNextReplacement(_ body: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.meanwhile = body }
+    }
+
     /// No replacement breaks any more.
     package func mend() {
         state.withLock { $0.breakage = nil }
@@ -84,7 +90,12 @@ package final class InMemoryKeyStore: KeyStore {
         recording transitions: [KeyTransition],
         at now: NumericDate
     ) async throws -> Bool {
-        try working { state in
+        let meanwhile = state.withLock { state in
+            defer { state.meanwhile = nil }
+            return state.meanwhile
+        }
+        await meanwhile?()
+        return try working { state in
             if let rival = state.rival {
                 state.rotation.ring = rival
                 state.rival = nil
