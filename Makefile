@@ -84,7 +84,7 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev python3-venv curl strace cron nginx libfaketime
+	@Tests/Support/install_packages.sh libsqlite3-dev libpq-dev postgresql-15 python3-venv curl strace cron nginx libfaketime
 
 venv: $(VENV)/installed
 

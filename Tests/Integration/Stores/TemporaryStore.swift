@@ -30,10 +30,10 @@ final class TemporaryFolder: Sendable {
     }
 }
 
-/// A SQLite store with one runner, `builder` for `acme/*`; closed with the test, which ends its thread.
+/// A store with one runner, `builder` for `acme/*`; closed with the test, which ends its thread.
 final class TemporaryStore: Sendable {
     let folder: TemporaryFolder
-    let store: SQLiteStore
+    let store: any TestedStore
     let runner: Runner
 
     deinit {
@@ -50,14 +50,17 @@ final class TemporaryStore: Sendable {
         runner = try await Self.addRunner("builder", digit: 1, to: store)
     }
 
-    static func open(_ folder: TemporaryFolder) throws -> SQLiteStore {
+    static func open(_ folder: TemporaryFolder) throws -> any TestedStore {
+        #if PostgreSQL
+        if StoreEngine.current == .postgres { return try TemporaryCluster.open(folder) }
+        #endif
         let files = StoreFiles(database: folder.path + "/store.sqlite")
         try files.prepareFolder()
         return try SQLiteStore(path: files.database, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// The same file, as the next process sees it.
-    func reopened() throws -> SQLiteStore {
+    func reopened() throws -> any TestedStore {
         store.close()
         return try Self.open(folder)
     }
@@ -67,7 +70,7 @@ final class TemporaryStore: Sendable {
     }
 
     @discardableResult
-    static func addRunner(_ name: ByteString, digit: UInt8, to store: SQLiteStore) async throws -> Runner {
+    static func addRunner(_ name: ByteString, digit: UInt8, to store: any TestedStore) async throws -> Runner {
         let patterns = [try RepositoryPattern("acme/*")]
         guard
             try await store.addRunner(
@@ -159,7 +162,7 @@ final class TemporaryStore: Sendable {
     // MARK: The log
 
     /// The members of every record, oldest first.
-    func records(_ other: SQLiteStore? = nil) async throws -> [JSONObject] {
+    func records(_ other: (any TestedStore)? = nil) async throws -> [JSONObject] {
         try await (other ?? store).records(after: 0, limit: 100_000).map { record in
             guard case .object(let object) = try JSONReader.read(record.document) else { throw Missing() }
             return object
@@ -171,7 +174,7 @@ final class TemporaryStore: Sendable {
         try await lastRecordsOf(store, count)
     }
 
-    func lastRecordsOf(_ store: SQLiteStore, _ count: Int) async throws -> [String] {
+    func lastRecordsOf(_ store: any TestedStore, _ count: Int) async throws -> [String] {
         try await records(store).suffix(count).map { record in
             ["operation", "decision", "reason"].map { record[$0]?.stringValue?.string ?? "" }.joined(separator: " ")
         }
