@@ -2,7 +2,9 @@
 ///
 /// A migration that was released is never edited; the next one follows it.
 enum PostgresSchema {
-    /// Two processes never migrate at once. The number is ours and means nothing else.
+    /// Two processes never migrate at once.
+    ///
+    /// The number is ours and means nothing else.
     private static let lock: Int64 = 0x6A6F_6273_776F_7274
 
     /// Brings the database to this version, in one transaction.

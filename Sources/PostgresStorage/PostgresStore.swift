@@ -1,7 +1,7 @@
 import Foundation
 package import Issuer
 package import JOSE
-import Keys
+package import Keys
 package import Logging
 import Synchronization
 
@@ -21,6 +21,8 @@ package final class PostgresStore: Sendable {
     let heldJobs = Mutex<[JobID: Job]>([:])
     let liveCounts = Mutex<[Int64: LiveCount]>([:])
     let liveTotal: Mutex<Int>
+    private let isClockNear = Mutex(true)
+    private let logger: Logger
     /// The job after which retention goes on.
     let removedThrough = Mutex<[UInt8]>([])
     /// Whose chain of records ours are.
@@ -36,6 +38,7 @@ package final class PostgresStore: Sendable {
         guard Self.isValidName(name) else { throw PostgresStoreError.replicaNameInvalid }
         replica = name
         self.address = address
+        self.logger = logger
         let settings = Self.settings
         let connection = try PostgresConnection(address, patience: Self.patience, settings: settings)
         let live: Int
@@ -68,11 +71,38 @@ package final class PostgresStore: Sendable {
         liveTotal.withLock { max($0, 0) }
     }
 
-    /// Counts again what other processes changed too.
+    /// Whether our clock and the server's say the same, as far as they were compared.
+    package var isClockRight: Bool {
+        isClockNear.withLock { $0 }
+    }
+
+    /// Compares the clocks.
+    package func compare(with now: NumericDate) async throws(StoreError) {
+        let began = ContinuousClock.now
+        let server = try await readers.read { try $0.run(Self.readingClock).first?.integer(0) ?? 0 }
+        // A server that took its time was asked too long ago to compare with.
+        guard ContinuousClock.now - began < .seconds(1) else { return }
+        let isNear = abs(server - now.secondsSinceEpoch) <= Self.clockTolerance
+        let wasNear = isClockNear.withLock { state in
+            defer { state = isNear }
+            return state
+        }
+        if wasNear != isNear {
+            logger.error(
+                isNear ? "the clock is right again" : "the clock is not the database's: no token is issued",
+                metadata: ["database.time": "\(server)", "our.time": "\(now.secondsSinceEpoch)"]
+            )
+        }
+    }
+
+    /// Counts the live jobs again, with what other processes did.
     package func recount() async throws(StoreError) {
         let count = try await readers.read { try $0.run(Self.countingLiveJobs).first?.integer(0) ?? 0 }
         liveTotal.withLock { $0 = Int(clamping: count) }
     }
+
+    /// In seconds, rounding included: replicas that differ by more could not agree on when a token begins.
+    private static let clockTolerance: Int64 = 2
 
     /// Commits what waits and closes the connections.
     package func close() {
@@ -86,6 +116,9 @@ package final class PostgresStore: Sendable {
     ]
 
     private static let countingLiveJobs = PostgresStatement("SELECT count(*) FROM job WHERE ended_at IS NULL")
+    private static let readingClock = PostgresStatement(
+        "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint"
+    )
 
     private static func beginChain(_ name: ByteString, _ connection: PostgresConnection) throws {
         try connection.run(
