@@ -7,7 +7,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
 import uuid
 from pathlib import Path
 
@@ -147,12 +146,12 @@ class Replica(Issuer):
 class Replicas:
     """Issuers that share a database."""
 
-    def __init__(self, server: Server, directory: Path, **environment: str):
+    def __init__(self, server: Server, directory: Path, *, url: str | None = None, **environment: str):
         self.server = server
         self.directory = directory
         self.name = server.database()
         self.storage = server.url(self.name)
-        self.url = f"http://{HOST}:{free_port()}"
+        self.url = url or f"http://{HOST}:{free_port()}"
         (directory / "keys").mkdir(mode=0o700)
         self.environment = {"JOBSWORTH_STORAGE_DIRECTORY": str(directory / "keys"), **environment}
         self.all: list[Replica] = []
@@ -183,6 +182,3 @@ class Replicas:
             replica.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-
-def waited(started: float) -> float:
-    return time.monotonic() - started

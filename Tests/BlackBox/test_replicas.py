@@ -15,7 +15,7 @@ import databases
 import harness
 from harness import Connection, assert_error, claims_of, header_of, in_parallel, poll, registration
 
-FAST = {"JOBSWORTH_KEYS_REFRESHINTERVAL": "3s", "JOBSWORTH_TOKENS_RATELIMIT": "0", "JOBSWORTH_TOKENS_ALGORITHM": "ES256"}
+FAST = {"JOBSWORTH_KEYS_REFRESH_INTERVAL": "3s", "JOBSWORTH_TOKENS_RATE_LIMIT": "0", "JOBSWORTH_ALGORITHM": "ES256"}
 
 
 @pytest.fixture(scope="module")
@@ -402,3 +402,48 @@ def test_backups_are_left_to_the_databases_own_tools(replicas):
     first, = replicas(1)
     done = first.cli("backup", str(first.directory / "b"))
     assert done.returncode == 1 and "pg_dump" in done.stderr
+
+
+# --- moving up -------------------------------------------------------------------------------------------------------
+
+def test_a_store_moves_to_replicas_and_no_token_breaks(issuers, replicas, server):
+    old = issuers.start(environment={"JOBSWORTH_ALGORITHM": "ES256"})
+    runner, gone = old.runner("acme/*"), old.runner("acme/*")
+    body = registration(reference=uuid.uuid4().hex, job=harness.full_facts())
+    job, fresh = runner.register(body), runner.register()
+    token = job.token()
+    old.operator("runner", "revoke", gone.name)
+    running = harness.run_cli("storage", "copy", "--from", old.storage, "--to", server.url(server.database()))
+    assert running.returncode == 1 and "stop it first" in running.stderr
+    records, keys = old.audit(), old.jwks()
+    assert old.stop() == 0
+
+    group = databases.Replicas(
+        server, harness.new_directory(), url=old.url, **FAST,
+        JOBSWORTH_SEALING_KEY_FILE=f"{old.database}.sealing-key",
+        JOBSWORTH_KEYS_REVOCATION_LEDGER=f"{old.database}.revocations")
+    try:
+        done = harness.run_cli("storage", "copy", "--from", old.storage, "--to", group.storage)
+        assert done.returncode == 0, done.stderr
+        assert f"audit {len(records)}" in done.stdout and "runner 2" in done.stdout and "job 2" in done.stdout
+        again = harness.run_cli("storage", "copy", "--from", old.storage, "--to", group.storage)
+        assert again.returncode == 1 and "holds a store already" in again.stderr
+        first, second = group.start(2)
+        # The log is whole, and the keys are the same: what was given out before verifies by what is served now.
+        assert first.operator("audit", "verify")
+        assert [record for record in first.audit() if record in records] == records
+        assert first.jwks() == second.jwks()
+        assert {key["kid"] for key in keys["keys"]} <= {key["kid"] for key in first.jwks()["keys"]}
+        (group.directory / "jwks").write_bytes(second.get("/.well-known/jwks").body)
+        assert harness.run_cli("token", "verify", "--jwks", str(group.directory / "jwks"), "--issuer", old.url,
+                               "--audience", "sts.amazonaws.com", token).returncode == 0
+        # Jobs go on with what they were given, and so do runners.
+        for replica in (first, second):
+            assert ask(job, replica).status == 200
+            assert ask(fresh, replica).status == 200
+            assert at(replica, runner).post(body).status == 200
+            assert_error(at(replica, gone).post(registration()), 401)
+        assert at(second, runner).patch(job.id, {"job": {"head_ref": "x"}}).status == 409
+        assert at(second, runner).register(registration()).id
+    finally:
+        group.end_all()

@@ -65,7 +65,7 @@ extension PostgresStore: IssuerStore {
 }
 
 extension PostgresStoreError {
-    fileprivate var failure: CommandFailure {
+    var failure: CommandFailure {
         switch self {
         case .malformedURL, .passwordInURL, .notDurable, .readOnly, .replicaNameInvalid:
             .wrongConfiguration(description)
