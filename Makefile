@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit subjects workload-api model blackbox soak release smoke bench clean packages venv
+.PHONY: help run stop test check lint unit subjects workload-api model blackbox soak release smoke bench clean packages \
+	database venv
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -41,7 +42,7 @@ lint: ## Style, and which module may import what
 # Those that wait for sockets by the clock run by themselves: two cores are two threads, and a property takes one for long.
 ON_SOCKETS := ^(CLITests|AgentTests)\.
 
-unit: packages ## Build everything once and run the Swift tests
+unit: packages database ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --skip '$(ON_SOCKETS)' 2>&1 | grep -vE '$(QUIET_LINES)'
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter '$(ON_SOCKETS)' 2>&1 | grep -vE '$(QUIET_LINES)'
@@ -65,7 +66,7 @@ model: ## The protocol of the rotation, searched state by state
 	@Tests/Support/install_packages.sh spin gcc libc6-dev
 	@python3 Tests/Model/run.py
 
-blackbox: packages venv ## The built binary from outside, with real servers and clients
+blackbox: packages database venv ## The built binary from outside, with real servers and clients
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
 
@@ -84,7 +85,11 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev libpq-dev postgresql-15 python3-venv curl strace cron nginx libfaketime
+	@Tests/Support/install_packages.sh libsqlite3-dev libpq-dev python3-venv curl strace cron nginx libfaketime
+
+# Not for `make run`: the package begins a server of its own, and tests start theirs beside it.
+database:
+	@Tests/Support/install_packages.sh postgresql
 
 venv: $(VENV)/installed
 

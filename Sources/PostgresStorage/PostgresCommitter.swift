@@ -21,6 +21,8 @@ final class PostgresCommitter: Sendable {
     private let ring: PostgresRingState
     private let state = Mutex(State())
     private let knownUses = Mutex<[ByteString: Int64]>([:])
+    /// The end of our chain as we last committed it.
+    private let tail = Mutex<PostgresChainTail?>(nil)
     private let work = DispatchSemaphore(value: 0)
     private let finished = DispatchSemaphore(value: 0)
 
@@ -31,6 +33,8 @@ final class PostgresCommitter: Sendable {
         var isClosed = false
         /// No connection is to be had: whoever asks is refused at once.
         var isAway = false
+        /// The server lacks what it had: nothing is committed to it.
+        var isBehind = false
         var failures = 0
     }
 
@@ -47,7 +51,7 @@ final class PostgresCommitter: Sendable {
 
     /// Whether work can be committed now, as far as the last attempt told.
     var isWorking: Bool {
-        state.withLock { !$0.isClosed && !$0.isAway }
+        state.withLock { !$0.isClosed && !$0.isAway && !$0.isBehind }
     }
 
     func write<Value: Sendable>(
@@ -135,7 +139,7 @@ final class PostgresCommitter: Sendable {
         case .committed: for piece in group { piece.succeed() }
         case .refused where group.count > 1:
             for piece in group { commit([piece], link) }
-        case .refused, .unknown: for piece in group { piece.fail(.unavailable) }
+        case .refused, .exhausted, .unknown: for piece in group { piece.fail(.unavailable) }
         case .away:
             for piece in group { piece.fail(.unavailable) }
             waitForServer(link)
@@ -146,6 +150,8 @@ final class PostgresCommitter: Sendable {
         case committed
         /// By the server, with nothing of it done.
         case refused
+        /// Again and again, for reasons that pass: locks that others hold.
+        case exhausted
         /// The connection was lost while the commit was under way.
         case unknown
         /// There is no connection, and nothing was done.
@@ -165,14 +171,12 @@ final class PostgresCommitter: Sendable {
             case .failure(.lost), .failure(.late): return .away
             case .failure(.refused(let error)):
                 note(error)
-                guard let failure = error as? PostgresFailure, failure.isTransient, group.count == 1 else {
-                    return .refused
-                }
+                guard let failure = error as? PostgresFailure, failure.isTransient else { return .refused }
                 // Behind a crowd that shares a row one could wait for ever: the crowd waits at the gate.
                 if failure.isStarved { locks.gate = .exclusive }
             }
         }
-        return .refused
+        return .exhausted
     }
 
     private enum AttemptError: Error {
@@ -195,17 +199,25 @@ final class PostgresCommitter: Sendable {
                 chain: chain,
                 locks: locks,
                 ring: ring,
-                knownUses: known
+                knownUses: known,
+                after: tail.withLock { $0 }
             )
             for piece in group { try piece.run(in: transaction) }
             isCommitting = true
             try transaction.commit()
             let uses = transaction.usesAfterCommit
             knownUses.withLock { $0 = uses }
+            let end = transaction.tail
+            tail.withLock { $0 = end }
+            noteBehind(false)
             return .success(())
         } catch PostgresFailure.lost, PostgresFailure.unexpected {
             connection.close()
             return .failure(isCommitting ? .lostInCommit : .lost)
+        } catch PostgresFailure.regressed {
+            connection.close()
+            noteBehind(true)
+            return .failure(.late)
         } catch PostgresFailure.late {
             connection.close()
             return .failure(isCommitting ? .lostInCommit : .late)
@@ -235,6 +247,22 @@ final class PostgresCommitter: Sendable {
             pause = min(pause * 2, Self.pauses.upperBound)
         }
         state.withLock { $0.isAway = false }
+    }
+
+    private func noteBehind(_ isBehind: Bool) {
+        let wasBehind = state.withLock { state in
+            defer { state.isBehind = isBehind }
+            return state.isBehind
+        }
+        guard isBehind != wasBehind else { return }
+        if isBehind {
+            logger.critical(
+                "the database lacks records that it had committed: no token is issued until they are back or, with the loss accepted, a restart",
+                metadata: ["chain": "\(chain)", "sequence": "\(tail.withLock { $0?.sequence ?? 0 })"]
+            )
+        } else {
+            logger.notice("the database has its records again")
+        }
     }
 
     private func note(_ error: any Error) {

@@ -8,6 +8,10 @@ enum PostgresFailure: Error {
     case refused(state: String, message: String)
     /// The server answered what it was not asked for.
     case unexpected
+    /// A row is not as any version of ours wrote it.
+    case malformed
+    /// The server lacks what it had committed: it is a primary of before, or one that was promoted without its records.
+    case regressed
 
     /// Whether the same again may go well: a deadlock, a lock that was not had in time, a conflict of transactions.
     var isTransient: Bool {

@@ -157,7 +157,9 @@ package final class PostgresImport {
         )
     }
 
-    /// One statement for all rows: an array of each column. Tables and columns are named by us, values are bound.
+    /// One statement for all rows: an array of each column.
+    ///
+    /// Tables and columns are named by us, values are bound.
     private static func insertion(
         of rows: [[StoreValue]],
         _ columns: [String],

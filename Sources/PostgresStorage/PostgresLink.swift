@@ -25,7 +25,7 @@ final class PostgresLink {
 
     /// The connection, a new one where there is none that can be used.
     ///
-    /// - Throws: ``PostgresFailure/lost`` where none can be had now.
+    /// - Throws: ``PostgresFailure/late`` where none can be had now.
     func connected() throws(PostgresFailure) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
         connection?.close()
@@ -42,7 +42,7 @@ final class PostgresLink {
             if failures & (failures - 1) == 0 {
                 logger.error("the database is away", metadata: ["reason": "\(error)", "count": "\(failures)"])
             }
-            throw .lost
+            throw .late
         }
     }
 

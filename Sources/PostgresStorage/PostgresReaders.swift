@@ -8,7 +8,7 @@ import Synchronization
 final class PostgresReaders: Sendable {
     private static let maximumWaiting = 4096
     /// The least time between two attempts to connect.
-    private static let pause: Duration = .milliseconds(250)
+    private static let pause = 0.25
 
     private let state = Mutex(State())
     private let work = DispatchSemaphore(value: 0)
@@ -18,8 +18,8 @@ final class PostgresReaders: Sendable {
     private struct State {
         var waiting: [any PostgresReading] = []
         var isClosed = false
-        /// Until when nobody tries again to connect, and whoever asks is refused.
-        var awayUntil: ContinuousClock.Instant?
+        /// No connection is to be had: whoever asks is refused, and one thread looks for the server.
+        var isAway = false
     }
 
     init(_ address: PostgresAddress, count: Int, patience: Duration, logger: Logger) {
@@ -59,7 +59,7 @@ final class PostgresReaders: Sendable {
     private func enqueue(_ reading: any PostgresReading) {
         let refusal = state.withLock { state -> StoreError? in
             if state.isClosed { return .unavailable }
-            if let until = state.awayUntil, until > .now { return .unavailable }
+            if state.isAway { return .unavailable }
             if state.waiting.count >= Self.maximumWaiting { return .overloaded }
             state.waiting.append(reading)
             return nil
@@ -85,14 +85,15 @@ final class PostgresReaders: Sendable {
         for isLast in [false, true] {
             do {
                 let connection = try link.connected()
-                state.withLock { $0.awayUntil = nil }
                 try reading.run(connection)
                 return reading.succeed()
             } catch PostgresFailure.lost where !isLast {
                 continue
             } catch {
                 switch error {
-                case PostgresFailure.lost, PostgresFailure.late: note()
+                case PostgresFailure.lost, PostgresFailure.late:
+                    reading.fail(.unavailable)
+                    return waitForServer(link)
                 default: break
                 }
                 return reading.fail(.unavailable)
@@ -101,13 +102,21 @@ final class PostgresReaders: Sendable {
     }
 
     /// Whoever waits is told at once: one attempt was for all.
-    private func note() {
-        let waiting = state.withLock { state in
-            state.awayUntil = .now + Self.pause
-            defer { state.waiting = [] }
-            return state.waiting
+    private func waitForServer(_ link: PostgresLink) {
+        let (waiting, isOurs) = state.withLock { state in
+            defer {
+                state.isAway = true
+                state.waiting = []
+            }
+            return (state.waiting, !state.isAway)
         }
         for reading in waiting { reading.fail(.unavailable) }
+        guard isOurs else { return }
+        while !state.withLock({ $0.isClosed }) {
+            if (try? link.connected()) != nil { break }
+            Thread.sleep(forTimeInterval: Self.pause)
+        }
+        state.withLock { $0.isAway = false }
     }
 }
 

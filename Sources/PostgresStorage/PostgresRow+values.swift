@@ -8,17 +8,17 @@ extension PostgresRow {
     }
 
     func instant(orThrow name: String) throws -> NumericDate {
-        guard let instant = instant(name) else { throw PostgresFailure.unexpected }
+        guard let instant = instant(name) else { throw PostgresFailure.malformed }
         return instant
     }
 
     func name(orThrow name: String) throws -> ByteString {
-        guard let bytes = bytes(name) else { throw PostgresFailure.unexpected }
+        guard let bytes = bytes(name) else { throw PostgresFailure.malformed }
         return ByteString(bytes)
     }
 
     func integer(orThrow name: String) throws -> Int64 {
-        guard let integer = integer(name) else { throw PostgresFailure.unexpected }
+        guard let integer = integer(name) else { throw PostgresFailure.malformed }
         return integer
     }
 
@@ -28,7 +28,7 @@ extension PostgresRow {
     /// The JSON object in a column.
     func object(orThrow name: String) throws -> JSONObject {
         guard let bytes = bytes(name), case .object(let object) = try JSONReader.read(bytes, limits: Self.limits) else {
-            throw PostgresFailure.unexpected
+            throw PostgresFailure.malformed
         }
         return object
     }
@@ -62,7 +62,7 @@ extension Job {
     static let select = "SELECT job.*, runner.name AS runner_name FROM job JOIN runner ON runner.id = job.runner"
 
     init(row: PostgresRow) throws {
-        guard let id = row.bytes("id").flatMap({ JobID($0) }) else { throw PostgresFailure.unexpected }
+        guard let id = row.bytes("id").flatMap({ JobID($0) }) else { throw PostgresFailure.malformed }
         self.init(
             id: id,
             runner: try row.integer(orThrow: "runner"),
@@ -91,7 +91,7 @@ extension Runner {
 
     init(row: PostgresRow) throws {
         guard let text = row.bytes("patterns"), case .array(let values) = try JSONReader.read(text) else {
-            throw PostgresFailure.unexpected
+            throw PostgresFailure.malformed
         }
         self.init(
             id: try row.integer(orThrow: "id"),
@@ -115,7 +115,7 @@ extension Runner {
 extension StoredAuditRecord {
     init(row: PostgresRow) throws {
         guard let document = row.bytes("document"), let digest = row.bytes("digest") else {
-            throw PostgresFailure.unexpected
+            throw PostgresFailure.malformed
         }
         self.init(sequence: try row.integer(orThrow: "sequence"), document: document, digest: digest)
     }

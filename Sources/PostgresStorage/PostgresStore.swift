@@ -21,7 +21,7 @@ package final class PostgresStore: Sendable {
     let heldJobs = Mutex<[JobID: Job]>([:])
     let liveCounts = Mutex<[Int64: LiveCount]>([:])
     let liveTotal: Mutex<Int>
-    private let isClockNear = Mutex(true)
+    private let isClockNear = Mutex<Bool?>(nil)
     private let logger: Logger
     /// The job after which retention goes on.
     let removedThrough = Mutex<[UInt8]>([])
@@ -71,9 +71,9 @@ package final class PostgresStore: Sendable {
         liveTotal.withLock { max($0, 0) }
     }
 
-    /// Whether our clock and the server's say the same, as far as they were compared.
+    /// Whether our clock and the server's said the same when they were last compared.
     package var isClockRight: Bool {
-        isClockNear.withLock { $0 }
+        isClockNear.withLock { $0 == true }
     }
 
     /// Compares the clocks.
@@ -87,7 +87,7 @@ package final class PostgresStore: Sendable {
             defer { state = isNear }
             return state
         }
-        if wasNear != isNear {
+        if wasNear ?? true != isNear {
             logger.error(
                 isNear ? "the clock is right again" : "the clock is not the database's: no token is issued",
                 metadata: ["database.time": "\(server)", "our.time": "\(now.secondsSinceEpoch)"]
@@ -151,7 +151,7 @@ struct LiveCount {
 extension PostgresStoreError {
     init(_ failure: PostgresFailure) {
         switch failure {
-        case .lost, .late, .unexpected: self = .unreachable("it stopped answering")
+        case .lost, .late, .unexpected, .malformed, .regressed: self = .unreachable("it stopped answering")
         case .refused(_, let message): self = .refused(message)
         }
     }

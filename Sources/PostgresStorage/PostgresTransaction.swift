@@ -9,7 +9,7 @@ import Keys
 final class PostgresTransaction {
     let connection: PostgresConnection
     private let chain: Int64
-    private var tail: (sequence: Int64, digest: [UInt8])
+    private(set) var tail: PostgresChainTail
     private let ring: PostgresRingState
     private var standings: [JobID: PostgresJobStanding] = [:]
     private var liveRunners: Set<Int64> = []
@@ -30,7 +30,8 @@ final class PostgresTransaction {
         chain name: ByteString,
         locks: PostgresLocks,
         ring: PostgresRingState,
-        knownUses: [ByteString: Int64]
+        knownUses: [ByteString: Int64],
+        after known: PostgresChainTail?
     ) throws {
         self.connection = connection
         self.ring = ring
@@ -62,7 +63,8 @@ final class PostgresTransaction {
             let digest = row.bytes(2)
         else { throw PostgresFailure.unexpected }
         chain = id
-        tail = (sequence, digest)
+        tail = PostgresChainTail(sequence: sequence, digest: digest)
+        if let known, !tail.mayFollow(known) { throw PostgresFailure.regressed }
         _ = results.popFirst()
         if !locks.runners.isEmpty {
             liveRunners = Set(results.popFirst()?.rows.compactMap { $0.integer(0) } ?? [])
@@ -105,7 +107,7 @@ final class PostgresTransaction {
         // What a key signed is looked for by the key; what happened to the key is not of it.
         let isSigned = record.jti != nil || record.svid?.serial != nil
         records.append((sequence, isSigned ? record.kid?.bytes : nil, document, digest))
-        tail = (sequence, digest)
+        tail = PostgresChainTail(sequence: sequence, digest: digest)
         return sequence
     }
 

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -351,6 +352,39 @@ def test_a_replica_that_stands_still_holds_nobody_up_for_long(replicas):
             assert time.monotonic() - began < 8
             everyone[1].process.send_signal(signal.SIGCONT)
     assert ask(jobs[0], everyone[1]).status == 200
+
+
+def test_a_server_that_lost_what_it_had_committed_is_believed_by_nobody_who_knows(replicas):
+    first, second = replicas(2)
+    runner = first.runner("acme/*")
+    job = runner.register()
+    assert ask(job, first).status == 200 and ask(job, second).status == 200
+    # As after the promotion of a standby that had not got the last records, or the return of an old primary.
+    end = first.group.query("SELECT sequence, encode(digest, 'hex') FROM audit_chain WHERE name = 'r1'")[0].split("|")
+    first.group.query("UPDATE audit_chain SET sequence = sequence - 1 WHERE name = 'r1'")
+    assert_error(ask(job, first), 503)
+    poll(lambda: not first.ready(), seconds=5, what="not ready")
+    assert first.jwks() and "lacks records" in first.output()
+    assert ask(job, second).status == 200
+    first.group.query(f"UPDATE audit_chain SET sequence = {end[0]} WHERE name = 'r1'")
+    poll(lambda: first.ready() and ask(job, first).status == 200, seconds=10, what="a token")
+
+
+@pytest.mark.parametrize("offset", ["-10", "+10"])
+def test_a_replica_whose_clock_is_not_the_databases_signs_nothing(replicas, offset):
+    first, = replicas(1)
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    assert libraries, "libfaketime is missing: run `make packages`"
+    first.group.start(1, environment={
+        "LD_PRELOAD": str(libraries[0]), "FAKETIME": offset, "FAKETIME_NO_CACHE": "1",
+        # What a name is missing, the library adds, which moves the environment under Swift.
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_SHARED": "/none /none"})
+    second = first.group.all[1]
+    runner = first.runner("acme/*")
+    job = runner.register()
+    poll(lambda: ask(job, second).status == 503, seconds=5, what="503")
+    assert not second.ready() and second.jwks() == first.jwks()
+    assert ask(job, first).status == 200
 
 
 # --- starting --------------------------------------------------------------------------------------------------------

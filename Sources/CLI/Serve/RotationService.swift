@@ -22,8 +22,8 @@ final class RotationService: Service {
         init() { succeededAt = ClockReading.now.sinceBoot }
     }
 
-    /// - Parameter staleAfter: How old the ring may be that is signed with; where nobody else can change it, longer than a
-    ///   store that is away for a moment.
+    /// `staleAfter` is how old the ring may be that is signed with; where nobody else can change it, longer than a store
+    /// is away for a moment.
     init(custodian: KeyCustodian, interval: Duration, staleAfter: Duration? = nil, logger: Logger) {
         self.custodian = custodian
         self.interval = interval

@@ -30,7 +30,7 @@ struct SharedDatabase {
         }
     }
 
-    /// - Parameter replica: Whose chain of records ours are; nil for one that nobody had before.
+    /// The store, with our records in the chain of `replica`; nil for one that nobody had before.
     func open(replica: ByteString?, logger: Logger) throws -> any IssuerStore & AuditChains {
         do {
             return try PostgresStore(PostgresAddress(url), replica: replica, logger: logger)
