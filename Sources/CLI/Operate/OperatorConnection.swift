@@ -76,7 +76,7 @@ struct OperatorConnection {
         case .approveJob, .listWaitingJobs:
             guard let path = adminSocket ?? AdminSocket.ofAnyReplica(files) else {
                 throw CommandFailure.failed(
-                    "no replica runs on this machine with the folder of \(files.database); run this where one does, or name its socket with --admin"
+                    "issuer_not_running: no replica runs on this machine with the folder of \(files.database); run this where one does, or name its socket with --admin"
                 )
             }
             return try await perform(command, throughSocket: path)

@@ -106,6 +106,15 @@ final class TemporaryStore: Sendable {
         of runner: Runner? = nil,
         at now: NumericDate = time(1000)
     ) throws -> Job {
+        try Self.job(members, facts: facts, of: runner ?? self.runner, at: now)
+    }
+
+    static func job(
+        _ members: [(ByteString, JSONValue)] = [],
+        facts: [(ByteString, JSONValue)] = [],
+        of runner: Runner,
+        at now: NumericDate = time(1000)
+    ) throws -> Job {
         var random = SystemRandomNumberGenerator()
         var job = JSONObject([
             ("repository", "acme/widgets"), ("ref", "refs/heads/main"), ("workflow", "deploy"), ("run_id", "1001"),
@@ -114,7 +123,7 @@ final class TemporaryStore: Sendable {
         var body = JSONObject([("job", .object(job))])
         for (name, value) in members { body[name] = value }
         let registration = try JobRegistration(parsing: body)
-        return try Job(id: .random(using: &random), runner: runner ?? self.runner, registration: registration, at: now)
+        return try Job(id: .random(using: &random), runner: runner, registration: registration, at: now)
     }
 
     /// Registers a job and expects it to be accepted.
