@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit subjects workload-api model blackbox soak release smoke bench clean packages \
+.PHONY: help run stop test check lint unit subjects workload-api model blackbox blackbox-postgres soak release smoke bench clean packages \
 	database venv
 
 # Where Swift builds; a second clone may point it at a cache.
@@ -17,7 +17,7 @@ BENCH_OPTIONS ?=
 RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-18s %s\n", $$1, $$2}'
 
 run: packages ## From nothing to a running issuer, a runner and a verified token
 	@echo "building (the first time takes some minutes) ..."
@@ -69,6 +69,14 @@ model: ## The protocol of the rotation, searched state by state
 blackbox: packages database venv ## The built binary from outside, with real servers and clients
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
+
+# Those that look at the issuer from outside only, and never into SQLite's file.
+ON_POSTGRES := test_tokens test_jobs test_concurrency test_fast_path test_policy test_opt_in
+
+blackbox-postgres: packages database venv ## The same from outside, with PostgreSQL below
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) \
+		$(abspath $(VENV))/bin/python -m pytest -q -p on_postgres $(ON_POSTGRES:=.py)
 
 soak: packages venv ## Ten minutes of rotation under load, kills and two crons: not one failed verification
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
