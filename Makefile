@@ -93,7 +93,8 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev libpq-dev python3-venv curl strace cron nginx libfaketime
+	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev libpq-dev python3-venv curl strace cron nginx \
+		nghttp2-client libfaketime
 
 # Not for `make run`: the package begins a server of its own, and tests start theirs beside it.
 database:

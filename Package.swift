@@ -17,6 +17,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
@@ -97,8 +98,9 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", crypto, logging, lifecycle,
-                nioCore, nioPosix, nioHTTP1, nioSSL, .product(name: "NIOExtras", package: "swift-nio-extras"),
+                "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", "CNghttp2", crypto, logging, lifecycle,
+                nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS,
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
             ],
             swiftSettings: settings
         ),
@@ -128,6 +130,8 @@ let package = Package(
             exclude: ["workloadapi.proto", "health.proto"]
         ),
         .target(name: "CLinux"),
+        // The system's HTTP/2 (Debian: libnghttp2-dev).
+        .systemLibrary(name: "CNghttp2"),
 
         // The only place that wires.
         .executableTarget(
@@ -215,7 +219,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["JOSE", "Keys", "Policy", "Issuer", "Server", logging, nioCore, nioHTTP1],
+            dependencies: ["JOSE", "Keys", "Discovery", "Policy", "Issuer", "Server", logging, nioCore, nioHTTP1],
             path: "Tests/Integration/Server",
             swiftSettings: settings
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-JOBS = 64
+JOBS = 1000
 AUDIENCE = "sts.amazonaws.com"
 RUNNER_PATTERN = "acme/*"
 SUBJECT = "repo:acme/widgets:environment:production"

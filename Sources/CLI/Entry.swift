@@ -8,6 +8,7 @@ import Foundation
 enum Entry {
     static func main() async {
         _ = jobsworth_forbid_crash_reports()
+        jobsworth_keep_few_arenas()
         if ["help", "--help", "-h"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
             return StandardStreams.print(CommandTree.text(of: JobsworthCommand.self))
         }

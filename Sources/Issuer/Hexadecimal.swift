@@ -2,26 +2,35 @@ import JOSE
 
 /// Lower-case hexadecimal.
 enum Hexadecimal {
-    private static let digits = Array("0123456789abcdef".utf8)
+    /// Two words and not sixteen bytes: each number that the system generator makes is a system call.
+    static func random128Bits(using generator: inout some RandomNumberGenerator) -> ByteString {
+        JobID.random(using: &generator).text
+    }
 
-    static func isDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
-        default: false
+    /// Appends the sixteen digits of a word.
+    static func append(_ word: UInt64, to text: inout [UInt8]) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: word >> shift & 0x0F)
+            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
         }
     }
 
-    /// Two words and not sixteen bytes: each number that the system generator makes is a system call.
-    static func random128Bits(using generator: inout some RandomNumberGenerator) -> ByteString {
-        var text: [UInt8] = []
-        text.reserveCapacity(32)
-        for _ in 0..<2 {
-            var word: UInt64 = generator.next()
-            for _ in 0..<16 {
-                word = word << 4 | word >> 60
-                text.append(digits[Int(truncatingIfNeeded: word & 0x0F)])
-            }
+    /// The word that sixteen digits spell; nil where they are fewer, or not all are digits.
+    static func word(_ text: Span<UInt8>, at start: Int) -> UInt64? {
+        guard start >= 0, text.count >= start + 16 else { return nil }
+        var word: UInt64 = 0
+        for index in start..<(start + 16) {
+            guard let value = value(of: text[index]) else { return nil }
+            word = word << 4 | UInt64(value)
         }
-        return ByteString(text)
+        return word
+    }
+
+    private static func value(of digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        default: nil
+        }
     }
 }

@@ -31,7 +31,7 @@ struct RecordWriter {
         guard let value else { return }
         bytes.append(UInt8(ascii: ","))
         append(name)
-        bytes.append(contentsOf: String(value).utf8)
+        Decimal.append(value, to: &bytes)
     }
 
     /// An array that is empty is left out.

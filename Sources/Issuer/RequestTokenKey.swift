@@ -11,16 +11,18 @@ package final class RequestTokenKey: Sendable {
     /// Under which name, and as what, the secret lies sealed in the store.
     package static let secretName: ByteString = "request-token-key"
     package static let sealingContext: ByteString = "jobsworth request token key"
-    private let key: Mutex<SymmetricKey>
+    /// The code over what every message begins with: the key was taken in once and not for each token.
+    private let begun: Mutex<HMAC<SHA256>>
 
     /// - Parameter secret: 32 random bytes that live sealed in the store and for nothing else.
     package init(secret: [UInt8]) {
-        key = Mutex(SymmetricKey(data: secret))
+        begun = Mutex(Self.begun(secret))
     }
 
     /// Every request token made until now is dead.
     package func replace(secret: [UInt8]) {
-        key.withLock { $0 = SymmetricKey(data: secret) }
+        let code = Self.begun(secret)
+        begun.withLock { $0 = code }
     }
 
     /// The secret of a new store.
@@ -29,24 +31,31 @@ package final class RequestTokenKey: Sendable {
     }
 
     package func token(for job: JobID) -> ByteString {
-        let code = HMAC<SHA256>.authenticationCode(for: Self.message(job), using: key.withLock { $0 })
-        return Self.prefix + job.text + "_" + ByteString(Base64URL.encode(Array(code)))
+        Self.prefix + job.text + "_" + ByteString(Base64URL.encode(Array(code(of: job))))
     }
 
     /// The job whose request token this is; nil for anything that we did not make.
     ///
-    /// The code is compared in constant time.
+    /// The code is compared in constant time: equality of a code and bytes is, in the library.
     package func job(of token: ByteString) -> JobID? {
-        guard token.hasPrefix(Self.prefix) else { return nil }
-        let rest = token.bytes.dropFirst(Self.prefix.count)
-        guard rest.count == 76, let job = JobID(rest.prefix(32)), rest.dropFirst(32).first == UInt8(ascii: "_"),
-            let code = try? Base64URL.decode(rest.dropFirst(33)),
-            HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Self.message(job), using: key.withLock { $0 })
+        guard token.count == 80, token.hasPrefix(Self.prefix),
+            let job = JobID(digits: token.bytes.span.extracting(4..<36)),
+            token.bytes[36] == UInt8(ascii: "_"),
+            let presented = try? Base64URL.decode(text: token.bytes.span.extracting(37...)),
+            code(of: job) == presented
         else { return nil }
         return job
     }
 
-    private static func message(_ job: JobID) -> [UInt8] {
-        ("jobsworth request token " + job.text).bytes
+    private func code(of job: JobID) -> HMAC<SHA256>.MAC {
+        var code = begun.withLock { $0 }
+        code.update(data: job.text.bytes)
+        return code.finalize()
+    }
+
+    private static func begun(_ secret: [UInt8]) -> HMAC<SHA256> {
+        var code = HMAC<SHA256>(key: SymmetricKey(data: secret))
+        code.update(data: Array("jobsworth request token ".utf8))
+        return code
     }
 }

@@ -23,24 +23,22 @@ extension TokenIssuer {
         return try template(for: TokenRequest(audiences: Audiences([audience])), job)
     }
 
-    /// Signs on the spot and hands the record to the log; `then` runs where the log's `then` does, or at once.
+    /// The token, signed on the spot.
+    package func signAtOnce(_ prepared: PreparedToken) throws(IssuanceError) -> SignedToken {
+        guard let token = try sign([prepared]).tokens.first else { throw .noSigningKey }
+        return token
+    }
+
+    /// Hands the record of a signed token to the log; `then` runs where the log's `then` does, or at once.
     package func release(
-        _ prepared: PreparedToken,
+        _ token: SignedToken,
         of job: Job,
         at now: NumericDate,
         then: @escaping @Sendable (ReleaseOutcome) -> Void
     ) {
-        let signed: [SignedToken]
-        do throws(IssuanceError) {
-            signed = try sign([prepared]).tokens
-        } catch {
-            return then(.failed(error))
-        }
-        auditLog.commit(permits(signed, of: job, at: now), of: job, at: now) { result in
+        auditLog.commit(permits([token], of: job, at: now), of: job, at: now) { result in
             do throws(IssuanceError) {
-                guard try Self.passing(Self.obstacle(result)) == nil, let token = signed.first else {
-                    return then(.undecided)
-                }
+                guard try Self.passing(Self.obstacle(result)) == nil else { return then(.undecided) }
                 then(.released(ReleasedToken(recorded: token)))
             } catch {
                 then(.failed(error))

@@ -45,12 +45,17 @@ package enum Base64URL {
     ///
     /// - Throws: ``JOSEError/invalidBase64URL``.
     package static func decode(_ text: some Collection<UInt8>) throws(JOSEError) -> [UInt8] {
+        try decode(text: Array(text).span)
+    }
+
+    /// The same of text that stands in a larger one.
+    package static func decode(text: Span<UInt8>) throws(JOSEError) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3 + 3)
         var buffer: UInt32 = 0
         var bits: UInt32 = 0
-        for character in Array(text) {
-            guard let value = value(of: character) else { throw .invalidBase64URL }
+        for index in text.indices {
+            guard let value = value(of: text[index]) else { throw .invalidBase64URL }
             buffer = buffer << 6 | UInt32(value)
             bits += 6
             guard bits >= 8 else { continue }

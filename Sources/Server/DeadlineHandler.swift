@@ -86,13 +86,18 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         switch event {
         case let next as Phase: enter(next)
-        case is AnswerTaken: if phase == .answer { enter(.nextRequest) }
+        case is AnswerTaken: answerTaken()
         default: return context.triggerUserOutboundEvent(event, promise: promise)
         }
         promise?.succeed(())
     }
 
-    private func enter(_ next: Phase) {
+    /// The peer has taken the whole answer.
+    func answerTaken() {
+        if phase == .answer { enter(.nextRequest) }
+    }
+
+    func enter(_ next: Phase) {
         phase = next
         headBytes = 0
         requestLineHasEnded = false

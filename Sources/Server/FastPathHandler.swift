@@ -34,10 +34,15 @@ final class FastPathHandler: ChannelDuplexHandler {
         case closed
     }
 
+    /// How long an idle connection waits for a request when the issuer stops.
+    private static let lastRequest = TimeAmount.milliseconds(50)
+
     private let paths: HotPaths
     private let load: ServerLoad
     private let isSecure: Bool
     private let round: TokenRound
+    /// The handler before this one.
+    private let deadlines: DeadlineHandler
     private var state = State.waiting
     private var context: ChannelHandlerContext?
     /// What was read while a request was under way.
@@ -46,11 +51,12 @@ final class FastPathHandler: ChannelDuplexHandler {
     /// Events that would have the handlers behind, who see an idle connection, close it before its answer.
     private var heldEvents: [Any] = []
 
-    init(paths: HotPaths, load: ServerLoad, isSecure: Bool, round: TokenRound) {
+    init(paths: HotPaths, load: ServerLoad, isSecure: Bool, round: TokenRound, deadlines: DeadlineHandler) {
         self.paths = paths
         self.load = load
         self.isSecure = isSecure
         self.round = round
+        self.deadlines = deadlines
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -82,6 +88,8 @@ final class FastPathHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         switch state {
         case .waiting, .given: context.read()
+        // To stop reading and to begin again are two system calls: not for a request that is over in a moment.
+        case .answering where held == nil: context.read()
         case .answering, .lent: readIsDue = true
         case .closed: break
         }
@@ -93,15 +101,18 @@ final class FastPathHandler: ChannelDuplexHandler {
     }
 
     private func take(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard heldEvents.isEmpty else { return giveEnding(buffer, context) }
         let bytes = buffer.readableBytesUInt8Span
         guard let request = UsualRequest(bytes) else { return give(buffer, context) }
         guard request.keepsAlive else { return give(buffer, context) }
         guard context.channel.isWritable else { return lend(buffer, context) }
         if let answers = paths.documents?.documentAtOnce(request, in: bytes) {
-            return answer(request, buffer, with: answers, context)
+            return answer(request, with: answers, context)
         }
-        guard let token = paths.tokens?.tokenAtOnce(request, in: bytes) else { return lend(buffer, context) }
-        begin(buffer, context)
+        guard let token = paths.tokens?.tokenAtOnce(request, in: bytes, hasRoom: round.hasRoom) else {
+            return lend(buffer, context)
+        }
+        begin(buffer)
         switch token {
         case .refused(let answer): write(answer)
         case .prepared(let token, let job, let now):
@@ -141,11 +152,30 @@ final class FastPathHandler: ChannelDuplexHandler {
         let isEnding = event is ChannelShouldQuiesceEvent || event as? ChannelEvent == .inputClosed
         switch state {
         case .answering where isEnding: heldEvents.append(event)
+        case .waiting where event is ChannelShouldQuiesceEvent: linger(event, context)
         case .lent where isEnding:
             give(nil, context)
             context.fireUserInboundEventTriggered(event)
         default: context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    /// A request may be on its way already: to close on it would cost its client an attempt (RFC 9112 §9.3.1).
+    private func linger(_ event: Any, _ context: ChannelHandlerContext) {
+        heldEvents.append(event)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.lastRequest) {
+            let (handler, context) = bound.value
+            if case .waiting = handler.state { handler.giveEnding(nil, context) }
+        }
+    }
+
+    /// The handlers behind answer this last request, if there is one, and end the connection.
+    private func giveEnding(_ buffer: ByteBuffer?, _ context: ChannelHandlerContext) {
+        give(buffer, context)
+        let events = heldEvents
+        heldEvents = []
+        for event in events { context.fireUserInboundEventTriggered(event) }
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
@@ -155,23 +185,20 @@ final class FastPathHandler: ChannelDuplexHandler {
 
     // MARK: - Answering
 
-    private func begin(_ request: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func begin(_ request: ByteBuffer) {
         // A copy of a few hundred bytes: the channel reads into the same large buffer again.
         state = .answering(ByteBuffer(bytes: request.readableBytesView))
-        context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
+        deadlines.enter(.answer)
     }
 
     private func answer(
         _ request: UsualRequest,
-        _ buffer: ByteBuffer,
         with answers: PublishedAnswers,
         _ context: ChannelHandlerContext
     ) {
         state = .answering(ByteBuffer())
-        context.triggerUserOutboundEvent(DeadlineHandler.Phase.answer, promise: nil)
-        var bytes = context.channel.allocator.buffer(capacity: 512 + answers.full.body.readableBytes)
-        answers.write(withBody: request.method == .get, framing, to: &bytes)
-        write(bytes, context)
+        deadlines.enter(.answer)
+        write(request.method == .get ? answers.whole(framing) : answers.head(framing), context)
         context.flush()
     }
 
@@ -238,7 +265,7 @@ final class FastPathHandler: ChannelDuplexHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in
             let (handler, context) = bound.value
-            context.triggerUserOutboundEvent(DeadlineHandler.AnswerTaken(), promise: nil)
+            handler.deadlines.answerTaken()
             handler.settle(context)
         }
         context.write(wrapOutboundOut(bytes), promise: written)

@@ -69,7 +69,10 @@ package struct Listener: Sendable {
         _ quiescing: ServerQuiescingHelper
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: 4096)
+            // Who floods us opens connections faster than a few a turn: the others' would be dropped from the full queue,
+            // and tried again by their kernels after one, three and seven seconds.
+            .serverChannelOption(.maxMessagesPerRead, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -114,28 +117,58 @@ package struct Listener: Sendable {
     private func addHandlers(_ channel: any Channel, peer: uid_t?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-            try pipeline.addHandler(DeadlineHandler(limits: limits, load: load))
-            if let hotPaths {
-                let round = rounds.round(of: channel.eventLoop)
-                try pipeline.addHandler(
-                    FastPathHandler(paths: hotPaths, load: load, isSecure: tls != nil, round: round)
-                )
+            let deadlines = DeadlineHandler(limits: limits, load: load)
+            guard let tls else {
+                try pipeline.addHandler(deadlines)
+                return try addHTTP1Handlers(channel, deadlines, peer)
             }
-            try pipeline.addHandler(HTTPResponseEncoder())
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
+            try pipeline.addHandler(deadlines)
             try pipeline.addHandler(
-                ByteToMessageHandler(
-                    HTTPRequestDecoder(
-                        leftOverBytesStrategy: .dropBytes,
-                        limitConfiguration: limits.decoder
+                ProtocolChoice { negotiated, since in
+                    guard negotiated == "h2" else { return try addHTTP1Handlers(channel, deadlines, peer) }
+                    pipeline.removeHandler(deadlines, promise: nil)
+                    try pipeline.addHandler(
+                        HTTP2ConnectionHandler(
+                            plane: plane,
+                            documents: hotPaths?.documents,
+                            limits: limits,
+                            load: load,
+                            since: since
+                        )
                     )
-                )
-            )
-            try pipeline.addHandler(HTTPServerPipelineHandler())
-            try pipeline.addHandler(
-                ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+                }
             )
         }
+    }
+
+    private func addHTTP1Handlers(_ channel: any Channel, _ deadlines: DeadlineHandler, _ peer: uid_t?) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let hotPaths {
+            let round = rounds.round(of: channel.eventLoop)
+            try pipeline.addHandler(
+                FastPathHandler(
+                    paths: hotPaths,
+                    load: load,
+                    isSecure: tls != nil,
+                    round: round,
+                    deadlines: deadlines
+                )
+            )
+        }
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(
+            ByteToMessageHandler(
+                HTTPRequestDecoder(
+                    leftOverBytesStrategy: .dropBytes,
+                    limitConfiguration: limits.decoder
+                )
+            )
+        )
+        try pipeline.addHandler(HTTPServerPipelineHandler())
+        try pipeline.addHandler(
+            ConnectionHandler(plane: plane, limits: limits, load: load, isSecure: tls != nil, peer: peer)
+        )
     }
 }
 

@@ -36,8 +36,13 @@ package final class PublicPlane: Sendable {
         guard request.method != .other, request.isPlain, request.contentLength == nil, request.query == nil else {
             return nil
         }
-        if jwkSetPaths.contains(where: { bytes.isEqual(request.path, to: $0.bytes) }) { return jwkSet.withLock { $0 } }
-        return bytes.isEqual(request.path, to: configurationPath.bytes) ? metadata : nil
+        return document(at: request.path, in: bytes)
+    }
+
+    /// The document of a path, by its exact bytes.
+    func document(at path: Range<Int>, in bytes: Span<UInt8>) -> PublishedAnswers? {
+        if jwkSetPaths.contains(where: { bytes.isEqual(path, to: $0.bytes) }) { return jwkSet.withLock { $0 } }
+        return bytes.isEqual(path, to: configurationPath.bytes) ? metadata : nil
     }
 
     private func answer(_ request: PlaneRequest, with answers: PublishedAnswers) -> PlaneResponse {

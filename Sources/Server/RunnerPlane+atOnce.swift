@@ -8,12 +8,15 @@ import Policy
 /// GitHub's shape of a token request, decided from its bytes; see ``FastPathHandler``.
 extension RunnerPlane {
     /// Nil for another request, and for one that the long way has more to say of.
-    func tokenAtOnce(_ request: UsualRequest, in bytes: Span<UInt8>) -> TokenAtOnce? {
+    ///
+    /// Where there is no room for another token, that is said before anything is looked up: who is refused must cost little.
+    func tokenAtOnce(_ request: UsualRequest, in bytes: Span<UInt8>, hasRoom: Bool) -> TokenAtOnce? {
         guard request.method == .get, request.isPlain, request.contentLength == nil,
             let query = request.query, let id = jobID(bytes, request.path),
             let audience = Self.audience(bytes, query),
             let presented = request.authorization.flatMap({ Self.bearerToken(bytes, $0) })
         else { return nil }
+        guard hasRoom else { return .refused(overloadedAtOnce()) }
         let reading = ClockReading.now
         guard hold(reading) == nil, let job = authentication.heldJob(presenting: presented, at: reading.wall),
             job.id == id, let prepared = issuer.prepareAtOnce(audience, for: job, at: reading.wall)
@@ -71,7 +74,7 @@ extension RunnerPlane {
             bytes.hasBytes(suffix, at: path.upperBound - suffix.count)
         else { return nil }
         let start = path.lowerBound + prefix.count
-        return JobID(bytes.bytes(start..<(start + 32)))
+        return JobID(digits: bytes.extracting(start..<(start + 32)))
     }
 
     private static let idTokenSuffix = Array("/id-token".utf8)

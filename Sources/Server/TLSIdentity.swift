@@ -55,7 +55,7 @@ package final class TLSIdentity: Service {
         }
     }
 
-    /// TLS 1.2 and 1.3; HTTP/1.1 only.
+    /// TLS 1.2 and 1.3; HTTP/2 for who knows it, else HTTP/1.1.
     private static func load(_ certificateFile: String, _ keyFile: String) throws -> NIOSSLContext {
         let chain = try NIOSSLCertificate.fromPEMFile(certificateFile).map { NIOSSLCertificateSource.certificate($0) }
         let key = try NIOSSLPrivateKey(file: keyFile, format: .pem)
@@ -64,7 +64,7 @@ package final class TLSIdentity: Service {
             privateKey: .privateKey(key)
         )
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = ["h2", "http/1.1"]
         configuration.shutdownTimeout = .seconds(1)
         return try NIOSSLContext(configuration: configuration)
     }

@@ -25,9 +25,11 @@ struct UsualRequest {
     private(set) var keepsAlive = true
 
     private var hosts = 0
+    private var headers = 0
 
-    /// Larger requests are for the decoder.
+    /// Larger requests are for the decoder, and those of more header lines: both are below ``RequestLimits``.
     static let maximumLength = 4096
+    static let maximumHeaders = 32
 
     /// Nil where `bytes` are anything but exactly one request in this shape, with its body.
     init?(_ bytes: Span<UInt8>) {
@@ -40,7 +42,7 @@ struct UsualRequest {
         query = mark < end ? (mark + 1)..<end : nil
         var line = end + Self.version.count
         while let next = readHeader(bytes, from: line) { line = next }
-        guard hosts == 1, bytes.hasBytes(Self.lineEnd, at: line),
+        guard hosts == 1, headers <= Self.maximumHeaders, bytes.hasBytes(Self.lineEnd, at: line),
             line + 2 + (contentLength ?? 0) == bytes.count
         else { return nil }
     }
@@ -83,6 +85,7 @@ struct UsualRequest {
 
     /// Notes what a header says; false for one that only the decoder may weigh.
     private mutating func take(_ bytes: Span<UInt8>, name: Range<Int>, value: Range<Int>) -> Bool {
+        headers += 1
         switch name.count {
         case 4 where bytes.isName("host", at: name):
             hosts += 1

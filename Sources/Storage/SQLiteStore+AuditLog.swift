@@ -74,7 +74,8 @@ extension SQLiteStore: AuditLog {
 
     func withdrawnKey(_ permits: [AuditRecord], in transaction: Transaction) throws -> RefusalReason? {
         let active = try transaction.activeKids(activeKids(in:))
-        return permits.compactMap(\.kid).allSatisfy(active.contains) ? nil : .keyWithdrawn
+        let isWithdrawn = permits.contains { permit in permit.kid.map { !active.contains($0) } ?? false }
+        return isWithdrawn ? .keyWithdrawn : nil
     }
 
     /// The keys that sign by the stored ring, decoded once for each ring.

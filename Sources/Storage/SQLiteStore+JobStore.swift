@@ -133,13 +133,11 @@ extension SQLiteStore: JobStore {
         to leaseExpiresAt: NumericDate,
         at now: NumericDate
     ) async throws(StoreError) -> RefusalReason? {
-        try await writer.write { transaction in
+        try await writer.write { [self] transaction in
             let database = transaction.database
-            guard let stored = try Job.fetch(id, in: database), stored.end(at: now) == nil else { return .jobEnded }
-            try database.execute(
-                sql: "UPDATE job SET lease_expires_at = ? WHERE id = ?",
-                arguments: [leaseExpiresAt.secondsSinceEpoch, Data(id.text.bytes)]
-            )
+            guard let stored = try stored(id, in: database), stored.end(at: now) == nil else { return .jobEnded }
+            try database.cachedStatement(sql: "UPDATE job SET lease_expires_at = ? WHERE id = ?")
+                .run(.integer(leaseExpiresAt.secondsSinceEpoch), .bytes(id.text.bytes))
             return nil
         } committed: { [self] reason in
             guard reason == nil else { return }
@@ -148,8 +146,8 @@ extension SQLiteStore: JobStore {
     }
 
     package func end(_ id: JobID, at now: NumericDate) async throws(StoreError) {
-        _ = try await writer.write { transaction -> Int64? in
-            guard let job = try Job.fetch(id, in: transaction.database), job.end == nil else { return nil }
+        _ = try await writer.write { [self] transaction -> Int64? in
+            guard let job = try stored(id, in: transaction.database), job.end == nil else { return nil }
             try Self.markEnded(job, job.end(at: now) ?? JobEnd(reason: .ended, at: now), at: now, in: transaction)
             return job.runner
         } committed: { [self] runner in
@@ -194,6 +192,19 @@ extension SQLiteStore: JobStore {
         let why = ByteString(reason.rawValue)
         try transaction.append(AuditRecord(at: now, operation: .jobEnd, decision: .permit, reason: why))
         return count
+    }
+
+    /// The job as the file has it now.
+    ///
+    /// Registration and facts of one revision never change: those come from memory, where they are.
+    private func stored(_ id: JobID, in database: Database) throws -> Job? {
+        guard let job = heldJob(id) else { return try Job.fetch(id, in: database) }
+        let statement = try database.cachedStatement(
+            sql: "SELECT revision, lease_expires_at FROM job WHERE id = ? AND ended_at IS NULL"
+        )
+        let row = try statement.first(.bytes(id.text.bytes)) { ($0.integer(0), $0.integer(1)) }
+        guard let (revision, lease) = row, revision == job.revision else { return try Job.fetch(id, in: database) }
+        return job.changing(leaseExpiresAt: lease.map(NumericDate.init(secondsSinceEpoch:)))
     }
 
     private func refusal(

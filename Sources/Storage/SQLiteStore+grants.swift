@@ -15,6 +15,7 @@ extension SQLiteStore {
         at now: NumericDate,
         in database: Database
     ) throws -> CommitObstacle? {
+        guard permits.contains(where: { !$0.uses.isEmpty }) else { return nil }
         var isNew: [GrantUse] = []
         for (index, permit) in permits.enumerated() {
             for use in permit.uses {

@@ -4,6 +4,7 @@ import Issuer
 import JOSE
 import Keys
 import Logging
+import NIOCore
 import Policy
 import Server
 import ServiceLifecycle
@@ -25,6 +26,9 @@ struct IssuerProcess {
         guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil else {
             throw CommandFailure.wrongConfiguration("SWIFT_DETERMINISTIC_HASHING is set; unset it")
         }
+        // As many event loops as processors that we may use: the default is as many as the machine has, and two on one
+        // processor halve what is signed and committed together.
+        NIOSingletons.groupLoopCountSuggestion = ProcessorShare.count
         let opened = try await OpenedStore.open(
             OpenedStore.Place(
                 files: configuration.files,

@@ -1,3 +1,4 @@
+import CLinux
 import Server
 import ServiceLifecycle
 
@@ -6,6 +7,8 @@ struct ReadinessService: Service {
     let readiness: Readiness
 
     func run() async throws {
+        // What the start took and needs no more.
+        jobsworth_return_free_memory()
         readiness.begin()
         try? await gracefulShutdown()
         readiness.end()

@@ -11,6 +11,16 @@ int jobsworth_forbid_crash_reports(void);
 /// own /proc/self/fd either. Returns 0, or errno.
 int jobsworth_forbid_inspection(void);
 
+/// Memory that is free is kept in two places and not in eight for each processor (mallopt M_ARENA_MAX); before the first
+/// thread.
+void jobsworth_keep_few_arenas(void);
+
+/// Gives memory that is free back to the system (malloc_trim).
+void jobsworth_return_free_memory(void);
+
+/// How many processors this process may run on, by its affinity (sched_getaffinity); 0 where the kernel does not say.
+int jobsworth_allowed_processors(void);
+
 /// What SO_PEERCRED answers: `struct ucred`, which Swift does not see.
 struct jobsworth_peer_credentials {
     pid_t pid;

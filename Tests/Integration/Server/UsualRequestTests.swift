@@ -34,6 +34,13 @@ import Testing
         #expect(read("\r\n" + Self.usual) == nil)
     }
 
+    @Test func `more header lines than usual are for the decoder, which bounds them`() {
+        let lines = String(repeating: "X: y\r\n", count: UsualRequest.maximumHeaders - 1)
+        #expect(read("GET / HTTP/1.1\r\nHost: x\r\n\(lines)\r\n") != nil)
+        #expect(read("GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\(lines)\r\n") == nil)
+        #expect(UsualRequest.maximumHeaders <= RequestLimits().headerCount)
+    }
+
     @Test func `a body is as long as its length says`() throws {
         let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
         #expect(try #require(read(head + "abc")).contentLength == 3)

@@ -15,7 +15,7 @@ import Testing
     private func claims(_ issuer: TokenIssuer, _ audience: ByteString, for job: Job) throws -> JSONObject? {
         guard let prepared = issuer.prepareAtOnce(audience, for: job, at: now) else { return nil }
         let outcome = Mutex<ReleaseOutcome?>(nil)
-        issuer.release(prepared, of: job, at: now) { result in outcome.withLock { $0 = result } }
+        issuer.release(try issuer.signAtOnce(prepared), of: job, at: now) { result in outcome.withLock { $0 = result } }
         guard case .released(let token)? = outcome.withLock({ $0 }) else { return nil }
         return try claims(of: token)
     }
@@ -100,7 +100,9 @@ import Testing
         for (reason, isFailure) in [(RefusalReason.jobEnded, true), (.factsChanged, true), (.keyWithdrawn, false)] {
             store.refuseCommits(reason)
             let outcome = Mutex<ReleaseOutcome?>(nil)
-            issuer.release(prepared, of: job, at: now) { result in outcome.withLock { $0 = result } }
+            issuer.release(try issuer.signAtOnce(prepared), of: job, at: now) { result in
+                outcome.withLock { $0 = result }
+            }
             switch outcome.withLock({ $0 }) {
             case .failed: #expect(isFailure)
             case .undecided: #expect(!isFailure)
