@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit subjects workload-api model blackbox soak release smoke bench clean packages venv
+.PHONY: help run stop test check lint unit subjects workload-api model blackbox blackbox-postgres soak release smoke bench clean packages \
+	database venv
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -16,7 +17,7 @@ BENCH_OPTIONS ?=
 RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-18s %s\n", $$1, $$2}'
 
 run: packages ## From nothing to a running issuer, a runner and a verified token
 	@echo "building (the first time takes some minutes) ..."
@@ -41,7 +42,7 @@ lint: ## Style, and which module may import what
 # Those that wait for sockets by the clock run by themselves: two cores are two threads, and a property takes one for long.
 ON_SOCKETS := ^(CLITests|AgentTests)\.
 
-unit: packages ## Build everything once and run the Swift tests
+unit: packages database ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --skip '$(ON_SOCKETS)' 2>&1 | grep -vE '$(QUIET_LINES)'
 	@swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter '$(ON_SOCKETS)' 2>&1 | grep -vE '$(QUIET_LINES)'
@@ -65,9 +66,17 @@ model: ## The protocol of the rotation, searched state by state
 	@Tests/Support/install_packages.sh spin gcc libc6-dev
 	@python3 Tests/Model/run.py
 
-blackbox: packages venv ## The built binary from outside, with real servers and clients
+blackbox: packages database venv ## The built binary from outside, with real servers and clients
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
+
+# Those that look at the issuer from outside only, and never into SQLite's file.
+ON_POSTGRES := test_tokens test_jobs test_concurrency test_fast_path test_policy test_opt_in
+
+blackbox-postgres: packages database venv ## The same from outside, with PostgreSQL below
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) \
+		$(abspath $(VENV))/bin/python -m pytest -q -p on_postgres $(ON_POSTGRES:=.py)
 
 soak: packages venv ## Ten minutes of rotation under load, kills and two crons: not one failed verification
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
@@ -84,8 +93,12 @@ bench: release ## The performance table, peers side by side
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 
 packages: ## Install the Debian packages that are missing
-	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev python3-venv curl strace cron nginx nghttp2-client \
-		libfaketime
+	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev libpq-dev python3-venv curl strace cron nginx \
+		nghttp2-client libfaketime
+
+# Not for `make run`: the package begins a server of its own, and tests start theirs beside it.
+database:
+	@Tests/Support/install_packages.sh postgresql
 
 venv: $(VENV)/installed
 

@@ -31,6 +31,10 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let package = Package(
     name: "jobsworth",
     products: [.executable(name: "jobsworth", targets: ["CLI"])],
+    traits: [
+        .default(enabledTraits: ["PostgreSQL"]),
+        .trait(name: "PostgreSQL", description: "Storage on PostgreSQL, through libpq; SQLite alone without it."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
@@ -83,6 +87,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "PostgresStorage",
+            dependencies: [
+                "JOSE", "Keys", "Policy", "Issuer", crypto, logging,
+                .target(name: "CPostgres", condition: .when(traits: ["PostgreSQL"])),
+            ],
+            swiftSettings: settings
+        ),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
             name: "Server",
             dependencies: [
                 "JOSE", "Keys", "Discovery", "Policy", "Issuer", "CLinux", "CNghttp2", crypto, logging, lifecycle,
@@ -126,7 +139,8 @@ let package = Package(
             dependencies: [
                 "JOSE", "Keys", "Discovery", "Policy", "Issuer", "JobFile", "SPIFFE", "Attestation", "Storage",
                 "Server", "Publication", "Agent", "WorkloadAPI", "CLinux", crypto, logging, lifecycle,
-                nioCore, nioPosix, nioHTTP1, nioSSL, asyncHTTPClient, certificates, asn1, grpc, grpcTransport, protobuf,
+                .target(name: "PostgresStorage", condition: .when(traits: ["PostgreSQL"])), nioCore, nioPosix, nioHTTP1,
+                nioSSL, asyncHTTPClient, certificates, asn1, grpc, grpcTransport, protobuf,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -196,7 +210,10 @@ let package = Package(
         ),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["TestSupport", "JOSE", "Keys", "Policy", "Issuer", "Storage", crypto, logging],
+            dependencies: [
+                "TestSupport", "JOSE", "Keys", "Policy", "Issuer", "Storage", crypto, logging,
+                .target(name: "PostgresStorage", condition: .when(traits: ["PostgreSQL"])),
+            ],
             path: "Tests/Integration/Stores",
             swiftSettings: settings
         ),

@@ -37,7 +37,7 @@ struct JobsworthCommand: AsyncParsableCommand {
             ApproveCommand.self,
             PolicyCommand.self, TokenCommand.self, ShimCommand.self, AuditCommand.self, PublishCommand.self,
             AgentCommand.self, CICDCommand.self, ClusterCommand.self,
-            BackupCommand.self, RestoreCommand.self, SVIDCommand.self, DoctorCommand.self,
+            BackupCommand.self, RestoreCommand.self, StorageCommand.self, SVIDCommand.self, DoctorCommand.self,
         ]
     )
 }

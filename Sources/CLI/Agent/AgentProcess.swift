@@ -187,7 +187,7 @@ struct AgentProcess {
         _ desk: OperatorDesk,
         _ metrics: MetricsPlane,
         _ bundle: BundlePlane,
-        _ lock: StoreLock,
+        _ lock: StoreLock?,
         _ tls: TLSIdentity?
     ) throws -> [Listener] {
         let admin = settings.adminSocket
@@ -198,7 +198,7 @@ struct AgentProcess {
                 plane: AdminPlane(desk: desk, logger: logger),
                 load: ServerLoad(maximumRequests: 16, maximumConnections: 16)
             ) {
-                lock.publish(adminSocket: admin)
+                lock?.publish(adminSocket: admin)
             }
         ]
         if let address = settings.metrics {

@@ -111,7 +111,7 @@ extension SpecReading {
 
     fileprivate mutating func storage(_ spec: JSONObject) -> StoreFiles {
         let text = text(spec, "storage", in: "") ?? "sqlite:/var/lib/jobsworth/agent.sqlite"
-        if let url = StorageURL(text) { return url.files }
+        if let url = StorageURL(text), url.database == nil { return url.files }
         note("storage", "must be sqlite:PATH, and not \(text)")
         return StoreFiles(database: "agent.sqlite")
     }

@@ -77,8 +77,8 @@ struct InsideJobExamination {
     }
 
     private func stores(_ hints: Hints) async throws -> [DoctorFinding] {
-        guard let configured = StorageURL(sources[.storage]) else {
-            throw CommandFailure.wrongConfiguration("--storage must be sqlite:PATH")
+        guard let configured = StorageURL(sources[.storage], directory: sources[.storageDirectory]) else {
+            throw CommandFailure.wrongConfiguration(StorageURL.forms)
         }
         let databases = hints.databases.union([configured.files.database, "/var/lib/jobsworth/issuer.sqlite"])
         var findings: [DoctorFinding] = []

@@ -16,7 +16,9 @@ struct AuditCommand: AsyncParsableCommand {
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            try await AuditReader(connection: OperatorConnection(store)).forEach { page in
+            let connection = try OperatorConnection(store)
+            if let database = connection.database { return try await SharedAudit.show(database) }
+            try await AuditReader(connection: connection).forEach { page in
                 for record in page { StandardStreams.write(record.document + [0x0A]) }
             }
         }
@@ -28,13 +30,18 @@ struct AuditCommand: AsyncParsableCommand {
             discussion: """
                 Prints the number of records and the last digest. Keep them elsewhere: a log that was cut at its end is
                 whole by itself, but no longer holds that digest.
+
+                On PostgreSQL each replica has a chain of its own: first all records and one digest over the ends of all \
+                chains, then a line for each chain, its records, last digest and name.
                 """
         )
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
+            let connection = try OperatorConnection(store)
+            if let database = connection.database { return try await SharedAudit.verify(database) }
             var last: StoredAuditRecord?
-            try await AuditReader(connection: OperatorConnection(store)).forEach { page in
+            try await AuditReader(connection: connection).forEach { page in
                 if let broken = AuditChain.firstBreak(in: page, after: last) {
                     throw CommandFailure.failed(
                         "the chain breaks at record \(broken); restore the log from a backup and compare"

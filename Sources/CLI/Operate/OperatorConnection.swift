@@ -14,12 +14,12 @@ struct OperatorConnection {
 
     init(_ options: StorageOptions) throws {
         let sources = try options.sources()
-        guard let url = StorageURL(sources[.storage]) else {
-            throw CommandFailure.wrongConfiguration("--storage must be sqlite:PATH")
-        }
+        let url = try StorageURL(sources)
         files = url.files
         place = OpenedStore.Place(
             files: url.files,
+            database: url.database,
+            replica: SharedDatabase.operatorName,
             sealingKeyFile: sources[.sealingKeyFile],
             revocationLedger: sources[.revocationLedger] ?? url.files.revocations
         )
@@ -29,7 +29,13 @@ struct OperatorConnection {
         }
     }
 
+    /// The database that several processes share; nil where the store is SQLite.
+    var database: SharedDatabase? {
+        place.database
+    }
+
     func perform(_ command: OperatorCommand) async throws -> JSONObject {
+        if database != nil { return try await performShared(command) }
         try refuseMissingStore(command)
         do {
             return try await performOnce(command)
@@ -63,14 +69,33 @@ struct OperatorConnection {
         }
     }
 
+    /// What rests on the policy in force goes to a process that has one; all else to the database, where every process
+    /// finds it at once.
+    private func performShared(_ command: OperatorCommand) async throws -> JSONObject {
+        switch command {
+        case .approveJob, .listWaitingJobs:
+            guard let path = adminSocket ?? AdminSocket.ofAnyReplica(files) else {
+                throw CommandFailure.failed(
+                    "issuer_not_running: no replica runs on this machine with the folder of \(files.database); run this where one does, or name its socket with --admin"
+                )
+            }
+            return try await perform(command, throughSocket: path)
+        case .backUp:
+            throw CommandFailure.failed(
+                "a store on PostgreSQL is copied by pg_dump; copy \(place.sealingKeyFile ?? files.sealingKey) and the ledger of revocations elsewhere, too"
+            )
+        default: return try await performDirectly(command)
+        }
+    }
+
     private func performDirectly(_ command: OperatorCommand) async throws -> JSONObject {
         // The one line that says what failed is the command's own.
         let logger = Logger(label: "jobsworth") { _ in SwiftLogNoOpLogHandler() }
         try files.prepareFolder()
-        try StoreSealingKey(files, configured: place.sealingKeyFile).refuseLostStore(false)
+        if database == nil { try StoreSealingKey(files, configured: place.sealingKeyFile).refuseLostStore(false) }
         let lock = try StoreLock(files)
         defer { withExtendedLifetime(lock) {} }
-        let store = try SQLiteStore(path: files.database, logger: logger)
+        let store = try place.openStore(logger: logger)
         defer { store.close() }
         let ledger = RevocationLedgerFile(path: place.revocationLedger)
         return try await explaining {
@@ -83,7 +108,7 @@ struct OperatorConnection {
     private func keyDesk(
         _ command: OperatorCommand,
         _ lock: StoreLock,
-        _ store: SQLiteStore
+        _ store: any IssuerStore
     ) async throws -> KeyDesk? {
         guard case .keys = command else { return nil }
         let opened = try await OpenedStore.open(place, lock, store)
@@ -102,7 +127,8 @@ struct OperatorConnection {
         } catch let error as RevocationLedgerError {
             throw CommandFailure.wrongConfiguration(error.explanation.string)
         } catch is StoreError {
-            throw CommandFailure.failed("the store cannot be written; is the disk full?")
+            let why = database == nil ? "is the disk full?" : "is the database there?"
+            throw CommandFailure.failed("the store cannot be written; \(why)")
         }
     }
 
@@ -110,12 +136,16 @@ struct OperatorConnection {
         guard let path = adminSocket ?? StoreLock.adminSocket(of: files) else {
             throw CommandFailure.failed("a running jobsworth owns \(files.database) but is not ready yet; try again")
         }
+        return try await perform(command, throughSocket: path)
+    }
+
+    private func perform(_ command: OperatorCommand, throughSocket path: String) async throws -> JSONObject {
         let answer: HTTPFetcher.Answer
         do {
             answer = try await HTTPFetcher().post(command.document.serialized, toSocket: path, path: AdminPlane.path)
         } catch {
             // Who owned the store a moment ago may have been killed since.
-            guard (try? StoreLock(files)) == nil else { throw OwnerGone() }
+            guard database != nil || (try? StoreLock(files)) == nil else { throw OwnerGone() }
             throw error
         }
         guard case .object(let object)? = try? JSONReader.read(answer.body, limits: HTTPFetcher.limits) else {

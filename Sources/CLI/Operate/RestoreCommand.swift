@@ -22,8 +22,12 @@ struct RestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         let sources = try store.sources()
-        guard let url = StorageURL(sources[.storage]) else {
-            throw CommandFailure.wrongConfiguration("--storage must be sqlite:PATH")
+        let url = try StorageURL(sources)
+        guard url.database == nil else {
+            throw CommandFailure.failed(
+                "a store on PostgreSQL is restored by pg_restore or psql, with all replicas stopped; "
+                    + "then run: jobsworth keys revoke for each key that was revoked since"
+            )
         }
         do {
             let report = try restore(url.files, sources)

@@ -6,7 +6,9 @@ struct StorageOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The YAML file with the configuration.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("Where keys, jobs and audit records lie, as sqlite:PATH.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp("Where keys, jobs and audit records lie, as sqlite:PATH or postgres://…", valueName: "url")
+    )
     var storage: String?
 
     @Option(help: ArgumentHelp("The admin socket of the running issuer, as unix:PATH.", valueName: "address"))

@@ -11,6 +11,8 @@ enum ConfigurationKey: String, CaseIterable {
     case metrics = "http.metrics"
     case fastPath = "http.fastPath"
     case storage = "storage.url"
+    case storageDirectory = "storage.directory"
+    case replica = "storage.replica"
     case retention = "storage.retention"
     case sealingKeyFile = "sealing.keyFile"
     case algorithm = "tokens.algorithm"
@@ -50,7 +52,8 @@ enum ConfigurationKey: String, CaseIterable {
         case .storage: "JOBSWORTH_STORAGE"
         case .algorithm: "JOBSWORTH_ALGORITHM"
         case .policy: "JOBSWORTH_POLICY"
-        case .runnerURL, .retention, .sealingKeyFile, .lifetime, .maximumLifetime, .subject, .forgeURL, .claims, .optIn,
+        case .runnerURL, .storageDirectory, .replica, .retention, .sealingKeyFile, .lifetime, .maximumLifetime,
+            .subject, .forgeURL, .claims, .optIn,
             .jobJWTAudience, .rateLimit, .rateBurst, .fastPath, .rotationInterval,
             .publicationLead, .gracePeriod, .refreshInterval, .clockSkew, .jwksMaxAge, .maximumPublished,
             .revocationLedger:

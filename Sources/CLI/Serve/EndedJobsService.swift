@@ -1,11 +1,10 @@
 import Keys
 import Server
 import ServiceLifecycle
-import Storage
 
 /// Removes jobs that ended long ago, a few at a time; none while the clock is in doubt.
 struct EndedJobsService: Service {
-    let store: SQLiteStore
+    let store: any IssuerStore
     let clock: ClockGuard
     /// How long an ended job is kept.
     let retention: Duration

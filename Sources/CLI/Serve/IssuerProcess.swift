@@ -32,6 +32,8 @@ struct IssuerProcess {
         let opened = try await OpenedStore.open(
             OpenedStore.Place(
                 files: configuration.files,
+                database: configuration.database,
+                replica: configuration.replica,
                 sealingKeyFile: configuration.sealingKeyFile,
                 revocationLedger: configuration.revocationLedger,
                 initialise: configuration.initialise,
@@ -54,12 +56,8 @@ struct IssuerProcess {
         let publicPlane = publicPlane(keys)
         let custodian = try custodian(of: opened, issuer, publicPlane)
         issuer.renewKeys { version in try? await custodian.refresh(after: version, at: .now) }
-        let rotation = RotationService(
-            custodian: custodian,
-            interval: configuration.rules.schedule.refreshInterval,
-            logger: logger
-        )
-        let hold = hold(opened.clock, rotation)
+        let rotation = rotation(custodian)
+        let hold = hold(opened, rotation)
         let readiness = Readiness { store.isWritable && issuer.canSign && hold(.now) == nil }
         let planes = PlaneSwitch(
             publicPlane: publicPlane,
@@ -85,6 +83,11 @@ struct IssuerProcess {
             ReloadService("policy", of: file.watched, logger: logger) { [configuration] in
                 issuer.use(TokenPlanner(configuration, try file.read()))
             }
+        }
+        if configuration.database != nil {
+            services.append(
+                SharedSecretService(secrets: store, sealer: opened.sealer, requestTokens: requestTokens)
+            )
         }
         services.append(
             HangupService {
@@ -115,7 +118,7 @@ struct IssuerProcess {
 
     // MARK: - Parts
 
-    private func tokenIssuer(_ store: SQLiteStore, _ keys: SigningKeys, _ policy: PolicySet?) -> TokenIssuer {
+    private func tokenIssuer(_ store: any IssuerStore, _ keys: SigningKeys, _ policy: PolicySet?) -> TokenIssuer {
         TokenIssuer(
             planner: TokenPlanner(configuration, policy),
             claims: TokenClaims(issuer: configuration.issuer, forgeURL: configuration.forgeURL),
@@ -139,9 +142,18 @@ struct IssuerProcess {
         }
     }
 
-    private func hold(_ clock: ClockGuard, _ rotation: RotationService) -> @Sendable (ClockReading) -> IssuanceHold? {
-        { reading in
-            if !clock.trusts(reading) { return .clockUncertain }
+    /// Others may change a ring that is shared: it is looked at three times in the time that it may be old.
+    private func rotation(_ custodian: KeyCustodian) -> RotationService {
+        let interval = configuration.rules.schedule.refreshInterval
+        guard configuration.database != nil else {
+            return RotationService(custodian: custodian, interval: interval, logger: logger)
+        }
+        return RotationService(custodian: custodian, interval: interval / 3, staleAfter: interval, logger: logger)
+    }
+
+    private func hold(_ opened: OpenedStore, _ rotation: RotationService) -> @Sendable (ClockReading) -> IssuanceHold? {
+        { [clock = opened.clock, store = opened.store] reading in
+            if !clock.trusts(reading) || !store.isClockRight { return .clockUncertain }
             return rotation.isStale ? .keysStale : nil
         }
     }
@@ -163,7 +175,7 @@ struct IssuerProcess {
     }
 
     private func runnerPlane(
-        _ store: SQLiteStore,
+        _ store: any IssuerStore,
         _ issuer: TokenIssuer,
         _ requestTokens: RequestTokenKey,
         _ metrics: ServerMetrics,
@@ -202,7 +214,7 @@ struct IssuerProcess {
         _ planes: PlaneSwitch,
         _ desk: OperatorDesk,
         _ metrics: MetricsPlane,
-        _ lock: StoreLock,
+        _ lock: StoreLock?,
         _ tls: TLSIdentity?
     ) throws -> [Listener] {
         let load = ServerLoad(maximumRequests: 4096, maximumConnections: OpenFiles.raiseLimit() - 256)
@@ -236,15 +248,17 @@ struct IssuerProcess {
         }
     }
 
-    private func adminListener(_ desk: OperatorDesk, _ lock: StoreLock) throws -> Listener {
+    private func adminListener(_ desk: OperatorDesk, _ lock: StoreLock?) throws -> Listener {
         let path = configuration.adminSocket
+        // Those that dead replicas left.
+        if configuration.database != nil { _ = AdminSocket.ofAnyReplica(configuration.files) }
         try AdminSocket.makeRoom(at: path)
         return Listener(
             address: .unix(path: path),
             plane: AdminPlane(desk: desk, logger: logger),
             load: ServerLoad(maximumRequests: 16, maximumConnections: 16)
         ) {
-            lock.publish(adminSocket: path)
+            lock?.publish(adminSocket: path)
         }
     }
 }

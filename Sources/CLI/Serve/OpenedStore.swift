@@ -9,8 +9,9 @@ import Storage
 
 /// A store that this process owns, with what opens its secrets.
 struct OpenedStore {
-    let lock: StoreLock
-    let store: SQLiteStore
+    /// Nil for a store that others share.
+    let lock: StoreLock?
+    let store: any IssuerStore
     let sealer: ReplaceableKeySealer
     let sealingKey: StoreSealingKey
     let ledger: RevocationLedgerFile
@@ -20,6 +21,10 @@ struct OpenedStore {
     /// Where a store is and what opens it.
     struct Place {
         let files: StoreFiles
+        /// The database, where the store is not one of our files.
+        var database: SharedDatabase?
+        /// Whose chain of records a shared database is to have ours in.
+        var replica: ByteString?
         let sealingKeyFile: String?
         let revocationLedger: String
         /// Whether a new issuer may begin beside a sealing key.
@@ -28,15 +33,23 @@ struct OpenedStore {
         var rules: RotationRules?
         /// Who makes the certificates of keys that sign certificates; nil where there are no such keys.
         var certifier: (any KeyCertifier)?
+
+        func openStore(logger: Logger) throws -> any IssuerStore {
+            if let database { return try database.open(replica: replica, logger: logger) }
+            return try SQLiteStore(path: files.database, logger: logger)
+        }
     }
 
     /// Takes the lock, opens the files, reads the sealing key; where nothing was ever sealed, makes key and ring.
     static func open(_ place: Place, logger: Logger) async throws -> OpenedStore {
         do {
             try place.files.prepareFolder()
-            try StoreSealingKey(place.files, configured: place.sealingKeyFile).refuseLostStore(place.initialise)
+            if place.database == nil {
+                try StoreSealingKey(place.files, configured: place.sealingKeyFile).refuseLostStore(place.initialise)
+            }
+            // Those who share a database and this folder make the sealing key one after the other, too.
             let lock = try StoreLock(place.files)
-            let store = try SQLiteStore(path: place.files.database, logger: logger)
+            let store = try place.openStore(logger: logger)
             do {
                 return try await open(place, lock, store)
             } catch {
@@ -49,17 +62,19 @@ struct OpenedStore {
             throw CommandFailure.failed(damagedRing)
         } catch let error as RevocationLedgerError {
             throw CommandFailure.wrongConfiguration(error.explanation.string)
+        } catch is StoreError where place.database != nil {
+            throw CommandFailure.failed("the database stopped answering; look at it and try again")
         }
     }
 
-    static func open(_ place: Place, _ lock: StoreLock, _ store: SQLiteStore) async throws -> OpenedStore {
+    static func open(_ place: Place, _ lock: StoreLock, _ store: any IssuerStore) async throws -> OpenedStore {
         // From here on keys lie open in memory.
         _ = jobsworth_forbid_inspection()
         StoreRestoration.removeLeftovers(of: place.files)
         let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile)
         let sealer = ReplaceableKeySealer(try await sealingKey.sealer(of: store, initialise: place.initialise))
         let opened = OpenedStore(
-            lock: lock,
+            lock: place.database == nil ? lock : nil,
             store: store,
             sealer: sealer,
             sealingKey: sealingKey,
@@ -69,6 +84,7 @@ struct OpenedStore {
         )
         try await opened.beginRing(place)
         try await opened.refuseRevokedRunners(at: .now)
+        withExtendedLifetime(lock) {}
         return opened
     }
 
@@ -93,7 +109,7 @@ struct OpenedStore {
         guard isNew || (stored?.purposes ?? KeyPurpose.allTokens) == rules.purposes else {
             let owner = rules.purposes == KeyPurpose.allTokens ? "an agent" : "an issuer"
             throw CommandFailure.wrongConfiguration(
-                "\(place.files.database) is the store of \(owner); give this one a storage of its own"
+                "\(place.database == nil ? place.files.database : "the database") is the store of \(owner); give this one a storage of its own"
             )
         }
         try await store.setRotationRules(rules)

@@ -11,6 +11,7 @@ import Synchronization
 final class RotationService: Service {
     private let custodian: KeyCustodian
     private let interval: Duration
+    private let staleAfter: Duration
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -21,9 +22,12 @@ final class RotationService: Service {
         init() { succeededAt = ClockReading.now.sinceBoot }
     }
 
-    init(custodian: KeyCustodian, interval: Duration, logger: Logger) {
+    /// `staleAfter` is how old the ring may be that is signed with; where nobody else can change it, longer than a store
+    /// is away for a moment.
+    init(custodian: KeyCustodian, interval: Duration, staleAfter: Duration? = nil, logger: Logger) {
         self.custodian = custodian
         self.interval = interval
+        self.staleAfter = staleAfter ?? max(.seconds(60), interval * 6)
         self.logger = logger
     }
 
@@ -45,18 +49,19 @@ final class RotationService: Service {
         state.withLock { $0.version }
     }
 
-    /// Whether the ring was not read for longer than six refreshes and a minute: then others may have withdrawn what
-    /// we would sign with.
+    /// Whether the ring was not read for too long: then others may have withdrawn what we would sign with.
     var isStale: Bool {
         let succeededAt = state.withLock { $0.succeededAt }
-        return ClockReading.now.sinceBoot - succeededAt > max(.seconds(60), interval * 6)
+        return ClockReading.now.sinceBoot - succeededAt > staleAfter
     }
 
     private func turn() async {
+        // What was read is as old as the question.
+        let began = ClockReading.now.sinceBoot
         do {
             let outcome = try await custodian.turn(at: .now)
             state.withLock { state in
-                state.succeededAt = ClockReading.now.sinceBoot
+                state.succeededAt = began
                 state.version = outcome.state.ring.version
             }
             outcome.transitions.forEach(note)

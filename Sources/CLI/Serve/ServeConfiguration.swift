@@ -17,6 +17,10 @@ struct ServeConfiguration {
     var adminSocket: String
     var tls: (certificate: String, key: String)?
     var files: StoreFiles
+    /// The database, where the store is not one of our files.
+    var database: SharedDatabase?
+    /// The name of this process among those that share the database.
+    var replica: ByteString?
     var sealingKeyFile: String?
     var profiles: TokenProfiles
     var policyFile: String?
@@ -41,7 +45,8 @@ struct ServeConfiguration {
         let listen = reading.address(.listen) ?? .tcp(host: "127.0.0.1", port: 8080)
         runnerListen = reading.address(.runnerListen)
         metrics = reading.address(.metrics)
-        let files = reading.storage()
+        let storage = reading.storage()
+        replica = reading.replica()
         let adminSocket = reading.adminSocket()
         tls = reading.tls()
         sealingKeyFile = sources[.sealingKeyFile]
@@ -53,14 +58,16 @@ struct ServeConfiguration {
         jobRate = reading.jobRate()
         hasFastPath = reading.hasFastPath()
         let schedule = reading.schedule(for: profiles)
-        guard reading.problems.isEmpty, let issuer, let files, let schedule else {
+        guard reading.problems.isEmpty, let issuer, let storage, let schedule else {
             throw CommandFailure.wrongConfiguration(reading.problems.joined(separator: "\njobsworth: "))
         }
         self.issuer = issuer
         self.runnerURL = runnerURL ?? issuer
         self.listen = listen
+        let files = storage.files
         self.files = files
-        self.adminSocket = adminSocket ?? files.adminSocket
+        database = storage.database
+        self.adminSocket = adminSocket ?? (database == nil ? files.adminSocket : AdminSocket.ofReplica(files))
         rules = RotationRules(schedule: schedule, places: sources.file.publication.places.map(\.name))
         revocationLedger = sources[.revocationLedger] ?? files.revocations
     }
@@ -101,9 +108,19 @@ private struct ConfigurationReading {
         return nil
     }
 
-    mutating func storage() -> StoreFiles? {
-        if let url = StorageURL(sources[.storage]) { return url.files }
-        problems.append("\(ConfigurationKey.storage.rawValue) must be sqlite:PATH, and not \(sources[.storage] ?? "")")
+    mutating func storage() -> StorageURL? {
+        do {
+            return try StorageURL(sources)
+        } catch {
+            problems.append((error as? CommandFailure)?.message ?? StorageURL.forms)
+            return nil
+        }
+    }
+
+    mutating func replica() -> ByteString? {
+        guard let text = sources[.replica].map({ ByteString($0) }) else { return nil }
+        if Runner.isValidName(text) { return text }
+        problems.append("\(ConfigurationKey.replica.rawValue) must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
         return nil
     }
 

@@ -20,7 +20,7 @@ struct StoreSealingKey: SealingKeyReplacement {
     }
 
     /// - Throws: ``StoreFileError``; a `CommandFailure` where no key at hand opens the ring. Nothing is touched then.
-    func sealer(of store: SQLiteStore, initialise: Bool) async throws -> any KeySealer {
+    func sealer(of store: any IssuerStore, initialise: Bool) async throws -> any KeySealer {
         let ring = try await store.keyRing()
         guard ring.version > 0 else { return try newSealer(initialise) }
         if file.exists, let sealer = try sealer(file, opening: ring) {

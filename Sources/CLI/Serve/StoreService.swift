@@ -1,15 +1,15 @@
 import ServiceLifecycle
 import Storage
 
-/// Keeps the store open until everything that writes to it has stopped, and looks after its file.
+/// Keeps the store open until everything that writes to it has stopped, and has it look after itself.
 struct StoreService: Service {
-    let store: SQLiteStore
-    let lock: StoreLock
+    let store: any IssuerStore
+    let lock: StoreLock?
 
     func run() async throws {
         await cancelWhenGracefulShutdown { [store] in
             while !Task.isCancelled {
-                store.stopIfMoved()
+                await store.tend()
                 try? await Task.sleep(for: .seconds(1))
             }
         }

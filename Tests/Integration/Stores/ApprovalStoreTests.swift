@@ -7,9 +7,9 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct ApprovalStoreTests {
+@Suite(.eachStore) struct ApprovalStoreTests {
     private let temporary: TemporaryStore
-    private var store: SQLiteStore { temporary.store }
+    private var store: any TestedStore { temporary.store }
     private let asked = Approval(isRequired: true, since: time(1000), waitsUntil: time(1000))
 
     init() async throws {

@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct AuditLogTests {
+@Suite(.eachStore) struct AuditLogTests {
     private func commit(
         _ temporary: TemporaryStore,
         _ job: Job,
@@ -17,7 +17,7 @@ import Testing
         try await temporary.store.commit([TemporaryStore.permit(of: job, kid: kid)], of: job, at: now)
     }
 
-    private func chainBreak(_ store: SQLiteStore) async throws -> Int64? {
+    private func chainBreak(_ store: any TestedStore) async throws -> Int64? {
         AuditChain.firstBreak(in: try await store.records(after: 0, limit: 100_000), after: nil)
     }
 

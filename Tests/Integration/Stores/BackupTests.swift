@@ -19,7 +19,7 @@ import Testing
         backup = temporary.folder.path + "/backup"
     }
 
-    private var store: SQLiteStore { temporary.store }
+    private var store: any TestedStore { temporary.store }
 
     private func kid(_ index: Int) throws -> ByteString {
         try TestKeys.key(index).kid
@@ -153,7 +153,7 @@ import Testing
             .perform(refusing: revocations, above: version, at: time(now))
     }
 
-    private func reopened() throws -> SQLiteStore {
+    private func reopened() throws -> any TestedStore {
         try TemporaryStore.open(temporary.folder)
     }
 

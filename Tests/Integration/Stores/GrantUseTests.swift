@@ -6,7 +6,7 @@ import Keys
 import Storage
 import Testing
 
-@Suite struct GrantUseTests {
+@Suite(.eachStore) struct GrantUseTests {
     /// A permit of a token for `audience` under rules that each give so many.
     private static func permit(
         of job: Job,
@@ -32,7 +32,7 @@ import Testing
     }
 
     private static func commit(
-        _ store: SQLiteStore,
+        _ store: any TestedStore,
         _ permits: [AuditRecord],
         of job: Job,
         at seconds: Int64

@@ -8,8 +8,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite struct GroupCommitTests {
-    private func isUnbroken(_ store: SQLiteStore) async throws -> Bool {
+@Suite(.eachStore) struct GroupCommitTests {
+    private func isUnbroken(_ store: any TestedStore) async throws -> Bool {
         AuditChain.firstBreak(in: try await store.records(after: 0, limit: 100_000), after: nil) == nil
     }
 

@@ -7,7 +7,7 @@ import Policy
 import Storage
 import Testing
 
-@Suite struct JobStoreTests {
+@Suite(.eachStore) struct JobStoreTests {
     private func facts(_ job: Job, _ name: ByteString, _ value: JSONValue) throws -> JobFacts {
         try job.facts.adding(JSONObject([(name, value)]))
     }

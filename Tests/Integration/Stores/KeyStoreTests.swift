@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct KeyStoreTests {
+@Suite(.eachStore) struct KeyStoreTests {
     @Test func `a new store has the empty ring`() async throws {
         let temporary = try await TemporaryStore()
         #expect(try await temporary.store.keyRing() == KeyRing())
@@ -59,7 +59,7 @@ import Testing
         #expect(try await temporary.reopened().secret(named: "a", orStore: other) == one)
     }
 
-    @Test func `the first turn over the store is idempotent and survives a restart`() async throws {
+    @Test(.tags(.sqliteFile)) func `the first turn over the store is idempotent and survives a restart`() async throws {
         let temporary = try await TemporaryStore()
         let sealer = try AESGCMKeySealer(keyEncryptionKey: [UInt8](repeating: 7, count: 32))
         let custodian = KeyCustodian(

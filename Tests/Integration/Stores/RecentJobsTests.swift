@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct RecentJobsTests {
+@Suite(.eachStore) struct RecentJobsTests {
     @Test func `what is used stays, what is not goes, and never more than two generations are held`() async throws {
         let temporary = try await TemporaryStore()
         let jobs = try (0..<10).map { _ in try temporary.job() }
@@ -68,7 +68,7 @@ import Testing
         #expect(Set(found.map(\.id)) == expected)
     }
 
-    @Test func `a job that cannot be read gets nothing, and the others are served`() async throws {
+    @Test(.tags(.sqliteFile)) func `a job that cannot be read gets nothing, and the others are served`() async throws {
         let temporary = try await TemporaryStore()
         let (job, other) = (try await temporary.registered(), try await temporary.registered())
         temporary.store.close()

@@ -6,7 +6,7 @@ import Keys
 import Storage
 import Testing
 
-@Suite struct RepositoryStoreTests {
+@Suite(.eachStore) struct RepositoryStoreTests {
     private func outcome(
         _ temporary: TemporaryStore,
         _ name: ByteString,

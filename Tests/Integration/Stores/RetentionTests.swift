@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct RetentionTests {
+@Suite(.eachStore) struct RetentionTests {
     @Test func `jobs that ended long ago are removed, a part at a time, and no others`() async throws {
         let temporary = try await TemporaryStore()
         let store = temporary.store
@@ -38,7 +38,7 @@ import Testing
         #expect(store.liveJobCount == 11)
     }
 
-    @Test func `what an ended job used of its grants goes with it`() async throws {
+    @Test(.tags(.sqliteFile)) func `what an ended job used of its grants goes with it`() async throws {
         let temporary = try await TemporaryStore()
         let job = try await temporary.registered()
         let use = GrantUse(rule: "r", maximumTokens: 1, audiences: try Audiences(["a"]), claims: [1])

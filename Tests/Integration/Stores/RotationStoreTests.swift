@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct RotationStoreTests {
+@Suite(.eachStore) struct RotationStoreTests {
     private func kid(_ index: Int) throws -> ByteString {
         try TestKeys.key(index).kid
     }
@@ -25,7 +25,7 @@ import Testing
     }
 
     private func replaces(
-        _ store: SQLiteStore,
+        _ store: any TestedStore,
         _ ring: KeyRing,
         expecting version: Int64,
         at now: Int64
@@ -97,13 +97,13 @@ import Testing
         #expect(try await store.tokens(signedBy: kid(1), after: last.sequence).records.isEmpty)
     }
 
-    private func names(_ store: SQLiteStore, _ kid: ByteString) async throws -> [String] {
+    private func names(_ store: any TestedStore, _ kid: ByteString) async throws -> [String] {
         try await store.tokens(signedBy: kid, after: 0).records.compactMap { record in
             try JSONReader.read(record.document).objectValue?["jti"]?.stringValue?.string
         }
     }
 
-    @Test func `many tokens come in pages, each once`() async throws {
+    @Test(.tags(.sqliteFile)) func `many tokens come in pages, each once`() async throws {
         let (temporary, _) = try await used()
         let kid = try kid(0).string
         // Every hundredth of 12,000 more records is a token of the key.
@@ -169,7 +169,7 @@ import Testing
         #expect(try await temporary.store.keyRing() == ring)
     }
 
-    @Test func `another program is refused, too`() async throws {
+    @Test(.tags(.sqliteFile)) func `another program is refused, too`() async throws {
         let (temporary, ring) = try await used()
         let path = temporary.files.database
         #expect(throws: RawDatabase.Failure.self) {
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func `a ring that was changed behind our back is no ring`() async throws {
+    @Test(.tags(.sqliteFile)) func `a ring that was changed behind our back is no ring`() async throws {
         let (temporary, ring) = try await used()
         // Sound by itself, but not what was stored.
         let other = RawDatabase.blob(KeyRingDocument.write(try ring.preparing(TestKeys.key(2))))
@@ -204,7 +204,8 @@ import Testing
         }
     }
 
-    @Test func `what a private half was sealed into is in no file once it is erased`() async throws {
+    @Test(.tags(.sqliteFile)) func `what a private half was sealed into is in no file once it is erased`() async throws
+    {
         let (temporary, ring) = try await used()
         let sealed = try #require(ring.keys.first?.sealedPrivateKey)
         let text = Data(Base64URL.encode(sealed.bytes))
@@ -300,7 +301,7 @@ import Testing
     }
 
     private func replaces(
-        _ store: SQLiteStore,
+        _ store: any TestedStore,
         _ ring: KeyRing,
         secret: SealedSecret,
         insteadOf known: SealedSecret,

@@ -6,7 +6,7 @@ import Keys
 import Storage
 import Testing
 
-@Suite struct RunnerStoreTests {
+@Suite(.eachStore) struct RunnerStoreTests {
     @Test func `a runner is found by its digest alone`() async throws {
         let temporary = try await TemporaryStore()
         #expect(try await temporary.store.runner(TemporaryStore.digest(1)) == temporary.runner)
@@ -122,7 +122,7 @@ import Testing
     }
 
     private func rotate(
-        _ store: SQLiteStore,
+        _ store: any TestedStore,
         to digit: UInt8,
         overlap: Int64,
         at now: NumericDate
@@ -216,7 +216,8 @@ import Testing
         #expect(try await temporary.reopened().runners() == [now])
     }
 
-    @Test func `a store whose bounds cannot be read is not opened: they might forbid`() async throws {
+    @Test(.tags(.sqliteFile)) func `a store whose bounds cannot be read is not opened: they might forbid`() async throws
+    {
         let temporary = try await TemporaryStore()
         temporary.store.close()
         try RawDatabase.run(

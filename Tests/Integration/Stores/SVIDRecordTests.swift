@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite struct SVIDRecordTests {
+@Suite(.eachStore) struct SVIDRecordTests {
     private let temporary: TemporaryStore
     private let ring: KeyRing
 

@@ -30,10 +30,10 @@ final class TemporaryFolder: Sendable {
     }
 }
 
-/// A SQLite store with one runner, `builder` for `acme/*`; closed with the test, which ends its thread.
+/// A store with one runner, `builder` for `acme/*`; closed with the test, which ends its thread.
 final class TemporaryStore: Sendable {
     let folder: TemporaryFolder
-    let store: SQLiteStore
+    let store: any TestedStore
     let runner: Runner
 
     deinit {
@@ -50,14 +50,17 @@ final class TemporaryStore: Sendable {
         runner = try await Self.addRunner("builder", digit: 1, to: store)
     }
 
-    static func open(_ folder: TemporaryFolder) throws -> SQLiteStore {
+    static func open(_ folder: TemporaryFolder) throws -> any TestedStore {
+        #if PostgreSQL
+        if StoreEngine.current == .postgres { return try TemporaryCluster.open(folder) }
+        #endif
         let files = StoreFiles(database: folder.path + "/store.sqlite")
         try files.prepareFolder()
         return try SQLiteStore(path: files.database, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// The same file, as the next process sees it.
-    func reopened() throws -> SQLiteStore {
+    func reopened() throws -> any TestedStore {
         store.close()
         return try Self.open(folder)
     }
@@ -67,7 +70,7 @@ final class TemporaryStore: Sendable {
     }
 
     @discardableResult
-    static func addRunner(_ name: ByteString, digit: UInt8, to store: SQLiteStore) async throws -> Runner {
+    static func addRunner(_ name: ByteString, digit: UInt8, to store: any TestedStore) async throws -> Runner {
         let patterns = [try RepositoryPattern("acme/*")]
         guard
             try await store.addRunner(
@@ -103,6 +106,15 @@ final class TemporaryStore: Sendable {
         of runner: Runner? = nil,
         at now: NumericDate = time(1000)
     ) throws -> Job {
+        try Self.job(members, facts: facts, of: runner ?? self.runner, at: now)
+    }
+
+    static func job(
+        _ members: [(ByteString, JSONValue)] = [],
+        facts: [(ByteString, JSONValue)] = [],
+        of runner: Runner,
+        at now: NumericDate = time(1000)
+    ) throws -> Job {
         var random = SystemRandomNumberGenerator()
         var job = JSONObject([
             ("repository", "acme/widgets"), ("ref", "refs/heads/main"), ("workflow", "deploy"), ("run_id", "1001"),
@@ -111,7 +123,7 @@ final class TemporaryStore: Sendable {
         var body = JSONObject([("job", .object(job))])
         for (name, value) in members { body[name] = value }
         let registration = try JobRegistration(parsing: body)
-        return try Job(id: .random(using: &random), runner: runner ?? self.runner, registration: registration, at: now)
+        return try Job(id: .random(using: &random), runner: runner, registration: registration, at: now)
     }
 
     /// Registers a job and expects it to be accepted.
@@ -159,7 +171,7 @@ final class TemporaryStore: Sendable {
     // MARK: The log
 
     /// The members of every record, oldest first.
-    func records(_ other: SQLiteStore? = nil) async throws -> [JSONObject] {
+    func records(_ other: (any TestedStore)? = nil) async throws -> [JSONObject] {
         try await (other ?? store).records(after: 0, limit: 100_000).map { record in
             guard case .object(let object) = try JSONReader.read(record.document) else { throw Missing() }
             return object
@@ -171,7 +183,7 @@ final class TemporaryStore: Sendable {
         try await lastRecordsOf(store, count)
     }
 
-    func lastRecordsOf(_ store: SQLiteStore, _ count: Int) async throws -> [String] {
+    func lastRecordsOf(_ store: any TestedStore, _ count: Int) async throws -> [String] {
         try await records(store).suffix(count).map { record in
             ["operation", "decision", "reason"].map { record[$0]?.stringValue?.string ?? "" }.joined(separator: " ")
         }

@@ -1,0 +1,2 @@
+// The C interface of PostgreSQL's client library, for Sources/PostgresStorage.
+#include <libpq-fe.h>

@@ -1,0 +1,38 @@
+import CPostgres
+
+/// Where the database is, as libpq's connection URI says it; the password comes from libpq's own places.
+package struct PostgresAddress: Hashable, Sendable {
+    /// The URI as it was given.
+    package let uri: String
+    /// Whether it names several hosts, of which one is the primary.
+    let hasSeveralHosts: Bool
+
+    /// Whether a storage URL means PostgreSQL.
+    package static func isMeant(by text: String) -> Bool {
+        text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") || text.hasPrefix("postgresql:")
+    }
+
+    /// - Throws: ``PostgresStoreError/malformedURL`` for what libpq does not take, ``PostgresStoreError/passwordInURL``
+    ///   for a URI that would show a password to everyone who lists processes.
+    package init(_ text: String) throws(PostgresStoreError) {
+        uri = text
+        var failure: UnsafeMutablePointer<CChar>?
+        // What libpq says of a bad URI repeats it, and perhaps a password.
+        defer { PQfreemem(failure) }
+        guard Self.isMeant(by: text), let options = PQconninfoParse(text, &failure) else { throw .malformedURL }
+        defer { PQconninfoFree(options) }
+        var host = ""
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val {
+                switch String(cString: keyword) {
+                case "password", "sslpassword": throw .passwordInURL
+                case "host": host = String(cString: value)
+                default: break
+                }
+            }
+            option += 1
+        }
+        hasSeveralHosts = host.utf8.contains(UInt8(ascii: ","))
+    }
+}
