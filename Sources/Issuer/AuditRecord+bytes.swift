@@ -22,6 +22,6 @@ extension AuditRecord {
         writer.add("approver", approver)
         writer.add("peer_uid", peerUID.map { Int64($0) })
         writer.add("rule", rules)
-        return writer.finished
+        return writer.finish()
     }
 }

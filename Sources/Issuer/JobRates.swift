@@ -30,6 +30,14 @@ package final class JobRates: Sendable {
         }
     }
 
+    /// A request that was admitted is not counted after all.
+    package func takeBack(_ job: JobID) {
+        guard let rate else { return }
+        state.withLock { state in
+            if let due = state.due[job] { state.due[job] = due - rate.interval }
+        }
+    }
+
     /// Whether this refusal of the job is recorded: a flood must not fill the audit log either.
     package func isRecorded(_ job: JobID) -> Bool {
         attempts.isRecorded(job)

@@ -9,9 +9,10 @@ struct RecordWriter {
         bytes.reserveCapacity(640)
     }
 
-    /// The object, closed.
-    var finished: [UInt8] {
-        bytes + [UInt8(ascii: "}")]
+    /// Closes the object; its bytes.
+    mutating func finish() -> [UInt8] {
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
     }
 
     mutating func begin(_ name: StaticString, _ value: ByteString) {
@@ -55,7 +56,7 @@ struct RecordWriter {
     }
 
     private mutating func append(_ value: ByteString) {
-        guard value.bytes.allSatisfy(Self.isPlain) else {
+        guard Self.isPlain(value.bytes.span) else {
             bytes.append(contentsOf: JSONValue.string(value).serialized)
             return
         }
@@ -64,8 +65,12 @@ struct RecordWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Whether a byte stands for itself in a JSON string.
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        byte >= 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x5C
+    /// Whether each byte stands for itself in a JSON string.
+    private static func isPlain(_ bytes: Span<UInt8>) -> Bool {
+        for index in bytes.indices {
+            let byte = bytes[index]
+            guard byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C else { return false }
+        }
+        return true
     }
 }

@@ -22,11 +22,15 @@ package struct RequestRate: Hashable, Sendable {
     /// twentieth of what one core can sign with RS256.
     package static let ofOneJob = RequestRate(uncheckedPerSecond: 50, burst: 500)
 
+    /// In nanoseconds, between requests that come evenly.
+    var interval: Int64 {
+        1_000_000_000 / Int64(perSecond)
+    }
+
     /// When the next request is due after one at `now`; nil where that one comes too early and is to be refused.
     ///
     /// `due` is when it was due by what came before, nil for the first; all in nanoseconds on one clock.
     package func next(after due: Int64?, at now: Int64) -> Int64? {
-        let interval = 1_000_000_000 / Int64(perSecond)
         let due = max(due ?? now, now)
         guard due - now <= interval * Int64(burst - 1) else { return nil }
         return due + interval

@@ -107,15 +107,16 @@ final class FastPathHandler: ChannelDuplexHandler {
         guard request.keepsAlive else { return give(buffer, context) }
         guard context.channel.isWritable else { return lend(buffer, context) }
         if let answers = paths.documents?.documentAtOnce(request, in: bytes) {
-            return answer(request, with: answers, context)
+            let isHead = request.method == .head
+            return answer(isHead ? answers.whole.headBytes(framing) : answers.whole.bytes(framing), context)
         }
         guard let token = paths.tokens?.tokenAtOnce(request, in: bytes, hasRoom: round.hasRoom) else {
             return lend(buffer, context)
         }
-        begin(buffer)
         switch token {
-        case .refused(let answer): write(answer)
+        case .refused(let refusal): answer(refusal.bytes(framing), context)
         case .prepared(let token, let job, let now):
+            begin(buffer)
             guard let issuer = paths.tokens?.issuer, load.begin() else { return writeOverloaded() }
             let entry = TokenRound.Entry(handler: self, issuer: issuer, token: token, job: job, now: now)
             if !round.add(entry) { refuse() }
@@ -191,14 +192,11 @@ final class FastPathHandler: ChannelDuplexHandler {
         deadlines.enter(.answer)
     }
 
-    private func answer(
-        _ request: UsualRequest,
-        with answers: PublishedAnswers,
-        _ context: ChannelHandlerContext
-    ) {
+    /// Answers with what is there already.
+    private func answer(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         state = .answering(ByteBuffer())
         deadlines.enter(.answer)
-        write(request.method == .get ? answers.whole(framing) : answers.head(framing), context)
+        write(bytes, context)
         context.flush()
     }
 
@@ -248,7 +246,9 @@ final class FastPathHandler: ChannelDuplexHandler {
     }
 
     private func writeOverloaded() {
-        if let answer = paths.tokens?.overloadedAtOnce() { write(answer) }
+        guard let refusal = paths.tokens?.overloadedAtOnce(), let context, isAwaited else { return }
+        write(refusal.bytes(framing), context)
+        context.flush()
     }
 
     /// The request is of nobody's concern any more.

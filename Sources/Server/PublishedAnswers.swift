@@ -2,22 +2,14 @@ import Discovery
 import JOSE
 import NIOCore
 import NIOHTTP1
-import Synchronization
 
 /// The two answers that a published document can have, made once and given as they are.
 final class PublishedAnswers: Sendable {
-    /// The bytes of the full answer in one framing, good for one second: then its `Date` is another.
-    private struct Whole {
-        let date: String
-        let framing: AnswerHead.Framing
-        let bytes: ByteBuffer
-    }
-
     let full: PlaneResponse
     let notModified: PlaneResponse
+    /// The full answer, and its head as the answer to HEAD.
+    let whole: WholeAnswer
     private let entityTag: ByteString
-    private let fullHead: AnswerHead
-    private let last = Mutex<Whole?>(nil)
     /// The full answer's head over HTTP/2.
     let http2Head: HTTP2AnswerHead
 
@@ -29,28 +21,8 @@ final class PublishedAnswers: Sendable {
         full = PlaneResponse(status: .ok, headers: headers, body: ByteBuffer(bytes: document.body))
         notModified = PlaneResponse(status: .notModified, headers: headers)
         entityTag = document.entityTag
-        fullHead = AnswerHead(full)
+        whole = WholeAnswer(full)
         http2Head = HTTP2AnswerHead(full)
-    }
-
-    /// The full answer as the encoder would write it.
-    func whole(_ framing: AnswerHead.Framing) -> ByteBuffer {
-        let date = HTTPDate.now
-        return last.withLock { last in
-            if let last, last.date == date, last.framing == framing { return last.bytes }
-            var bytes = head(framing)
-            bytes.writeImmutableBuffer(full.body)
-            last = Whole(date: date, framing: framing, bytes: bytes)
-            return bytes
-        }
-    }
-
-    /// Its head alone, as the answer to HEAD.
-    func head(_ framing: AnswerHead.Framing) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(512 + full.body.readableBytes)
-        fullHead.write(length: full.body.readableBytes, framing, to: &bytes)
-        return bytes
     }
 
     /// Whether the caller says that it has these bytes: weak comparison, as `If-None-Match` wants (RFC 9110 §13.1.2).

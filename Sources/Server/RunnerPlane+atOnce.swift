@@ -19,9 +19,14 @@ extension RunnerPlane {
         guard hasRoom else { return .refused(overloadedAtOnce()) }
         let reading = ClockReading.now
         guard hold(reading) == nil, let job = authentication.heldJob(presenting: presented, at: reading.wall),
-            job.id == id, let prepared = issuer.prepareAtOnce(audience, for: job, at: reading.wall)
+            job.id == id
         else { return nil }
-        guard rates.admits(job.id, at: reading.sinceBoot) else { return .refused(refusedAtOnce(job, reading.wall)) }
+        guard rates.admits(job.id, at: reading.sinceBoot) else { return .refused(tooOftenAtOnce(job, reading.wall)) }
+        guard let prepared = issuer.prepareAtOnce(audience, for: job, at: reading.wall) else {
+            // The long way counts it.
+            rates.takeBack(job.id)
+            return nil
+        }
         return .prepared(prepared, of: job, at: reading.wall)
     }
 
@@ -48,11 +53,13 @@ extension RunnerPlane {
         return answer
     }
 
+    private static let overloaded = WholeAnswer(ErrorResponse.response(to: .overloaded))
+    private static let tooOften = WholeAnswer(ErrorResponse.response(to: Refusal(.rateLimited), at: .idToken))
+
     /// The answer where more waits than can be done in time.
-    func overloadedAtOnce() -> PlaneResponse {
-        let answer = ErrorResponse.response(to: .overloaded)
-        metrics.countAnswer(status: answer.status.code)
-        return answer
+    func overloadedAtOnce() -> WholeAnswer {
+        metrics.countAnswer(status: Self.overloaded.response.status.code)
+        return Self.overloaded
     }
 
     func countToken(_ token: ReleasedToken) {
@@ -60,11 +67,14 @@ extension RunnerPlane {
         metrics.countAnswer(status: 200)
     }
 
-    private func refusedAtOnce(_ job: Job, _ now: NumericDate) -> PlaneResponse {
-        let refusal = Refusal(.rateLimited)
+    private func tooOftenAtOnce(_ job: Job, _ now: NumericDate) -> WholeAnswer {
         // Nobody waits for the record of a refusal: it releases nothing.
-        if rates.isRecorded(job.id) { Task { [issuer] in await issuer.record(refusal, for: job, at: now) } }
-        return answerAtOnce(to: .refused(refusal))
+        if rates.isRecorded(job.id) {
+            Task { [issuer] in await issuer.record(Refusal(.rateLimited), for: job, at: now) }
+        }
+        metrics.countRefusal(.rateLimited)
+        metrics.countAnswer(status: Self.tooOften.response.status.code)
+        return Self.tooOften
     }
 
     private func jobID(_ bytes: Span<UInt8>, _ path: Range<Int>) -> JobID? {

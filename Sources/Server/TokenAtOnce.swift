@@ -5,5 +5,5 @@ import Keys
 enum TokenAtOnce: Sendable {
     /// Everything was checked; the token is to be signed and recorded.
     case prepared(PreparedToken, of: Job, at: NumericDate)
-    case refused(PlaneResponse)
+    case refused(WholeAnswer)
 }

@@ -1,9 +1,8 @@
-import Foundation
 import JOSE
 
 /// The keys that sign, by version and digest of the stored ring: a version alone could be one that was rolled back.
 struct ActiveKeys: Sendable {
     var version: Int64?
-    var digest: Data?
-    var kids: Set<ByteString> = []
+    var digest: [UInt8]?
+    var kids: [ByteString] = []
 }

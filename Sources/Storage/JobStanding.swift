@@ -14,15 +14,15 @@ struct JobStanding {
     private let approval: Approval?
     private let isRunnerRevoked: Bool
 
-    private static let query = """
+    static let query = """
         SELECT job.revision, job.expires_at, job.lease_expires_at, job.ended_at, job.has_token,
             runner.revoked_at, \(Approval.columns)
         FROM job JOIN runner ON runner.id = job.runner WHERE job.id = ?
         """
 
     /// Nil for a job that the file does not have.
-    init?(of job: JobID, in database: Database) throws {
-        let statement = try database.cachedStatement(sql: Self.query)
+    init?(of job: JobID, in transaction: Transaction) throws {
+        let statement = transaction.statements.jobStanding
         guard let standing = try statement.first(.bytes(job.text.bytes), read: JobStanding.init(row:)) else {
             return nil
         }

@@ -15,7 +15,7 @@ extension SQLiteStore: AuditLog {
         let id = job.id
         let revision = job.revision
         writer.write { [self] transaction in
-            let standing = try JobStanding(of: id, in: transaction.database)
+            let standing = try JobStanding(of: id, in: transaction)
             guard let standing else { return try refuse(permits, .jobEnded, in: transaction) }
             let reason = try standing.refusal(revision: revision, at: now) ?? withdrawnKey(permits, in: transaction)
             if let reason { return try refuse(permits, reason, in: transaction) }
@@ -25,7 +25,7 @@ extension SQLiteStore: AuditLog {
             case nil: break
             }
             for permit in permits { try transaction.noteUse(permit, transaction.append(permit)) }
-            if !standing.hasToken { try Self.noteToken(of: id, in: transaction.database) }
+            if !standing.hasToken { try transaction.statements.noteFirstToken.run(.bytes(id.text.bytes)) }
             return nil
         } then: {
             then($0)
@@ -67,11 +67,6 @@ extension SQLiteStore: AuditLog {
         return .refused(reason)
     }
 
-    private static func noteToken(of job: JobID, in database: Database) throws {
-        try database.cachedStatement(sql: "UPDATE job SET has_token = 1 WHERE id = ? AND has_token = 0")
-            .run(.bytes(job.text.bytes))
-    }
-
     func withdrawnKey(_ permits: [AuditRecord], in transaction: Transaction) throws -> RefusalReason? {
         let active = try transaction.activeKids(activeKids(in:))
         let isWithdrawn = permits.contains { permit in permit.kid.map { !active.contains($0) } ?? false }
@@ -79,13 +74,13 @@ extension SQLiteStore: AuditLog {
     }
 
     /// The keys that sign by the stored ring, decoded once for each ring.
-    private func activeKids(in database: Database) throws -> Set<ByteString> {
-        let row = try Row.fetchOne(database.cachedStatement(sql: "SELECT version, digest FROM key_ring"))
-        let (version, digest) = (row?["version"] as Int64?, row?["digest"] as Data?)
+    private func activeKids(in transaction: Transaction) throws -> [ByteString] {
+        let row = try transaction.statements.activeRing.first { ($0.integer(0), $0.bytes(1)) }
+        let (version, digest) = row ?? (nil, nil)
         let known = activeKeys.withLock { $0 }
         if digest != nil, known.version == version, known.digest == digest { return known.kids }
-        let ring = try ring(of: StoredRing(in: database))
-        let kids = Set(ring.keys.filter { $0.state == .active }.map(\.kid))
+        let ring = try ring(of: StoredRing(in: transaction.database))
+        let kids = ring.keys.filter { $0.state == .active }.map(\.kid)
         activeKeys.withLock { $0 = ActiveKeys(version: version, digest: digest, kids: kids) }
         return kids
     }

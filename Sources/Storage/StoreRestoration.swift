@@ -80,7 +80,7 @@ package struct StoreRestoration: Sendable {
         // A backup may be of the release before.
         try Schema.migrator.migrate(copy)
         return try copy.write { database in
-            let transaction = Transaction(database)
+            let transaction = try Transaction(database, TokenStatements(database))
             let keys = try restoreRing(refusing: revocations, above: version, at: now, in: transaction)
             let runners = try Self.revokeRunners(revocations, at: now, in: database)
             _ = try SQLiteStore.endAllJobs(because: .restored, at: now, in: transaction)

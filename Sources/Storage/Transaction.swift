@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import Issuer
 import JOSE
@@ -10,14 +9,17 @@ import Keys
 /// we write ourselves passes through here, and nothing outlives the transaction, whether it commits or not.
 final class Transaction {
     let database: Database
+    let statements: TokenStatements
     private var tail: (sequence: Int64, digest: [UInt8])?
-    private var active: Set<ByteString>?
-    private var tokensExpireBy: [ByteString: Int64] = [:]
+    private var active: [ByteString]?
+    /// Of the few keys that sign: to compare them costs less than to hash one.
+    private var tokensExpireBy: [(kid: ByteString, until: Int64)] = []
     /// How many jobs of each runner it has added and not yet handed to the count in memory.
     var addedJobs: [Int64: Int] = [:]
 
-    init(_ database: Database) {
+    init(_ database: Database, _ statements: TokenStatements) {
         self.database = database
+        self.statements = statements
     }
 
     // MARK: - The log
@@ -29,25 +31,22 @@ final class Transaction {
         let sequence = last.sequence + 1
         let document = record.serialized
         let digest = AuditChain.digest(after: last.digest, sequence: sequence, document: document)
-        try database.cachedStatement(sql: "INSERT INTO audit (sequence, document, digest) VALUES (?, ?, ?)")
-            .run(.integer(sequence), .bytes(document), .bytes(digest))
+        try statements.appendRecord.run(.integer(sequence), .bytes(document), .bytes(digest))
         tail = (sequence, digest)
         return sequence
     }
 
     private func storedTail() throws -> (sequence: Int64, digest: [UInt8]) {
-        let last = try Row.fetchOne(
-            database.cachedStatement(sql: "SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1")
-        )
-        return (last?["sequence"] ?? 0, last.map { [UInt8]($0["digest"] as Data) } ?? AuditChain.beginning)
+        let last = try statements.lastRecord.first { ($0.integer(0) ?? 0, $0.bytes(1) ?? []) }
+        return last ?? (0, AuditChain.beginning)
     }
 
     // MARK: - Keys
 
     /// The keys that sign, as `read` finds them in the file.
-    func activeKids(_ read: (Database) throws -> Set<ByteString>) throws -> Set<ByteString> {
+    func activeKids(_ read: (Transaction) throws -> [ByteString]) throws -> [ByteString] {
         if let active { return active }
-        let kids = try read(database)
+        let kids = try read(self)
         active = kids
         return kids
     }
@@ -62,24 +61,18 @@ final class Transaction {
     /// Ten seconds more than the token lives spare the next tokens a write.
     func noteUse(_ permit: AuditRecord, _ sequence: Int64) throws {
         guard let kid = permit.kid, let expiresAt = permit.expiresAt?.secondsSinceEpoch else { return }
-        if let known = try tokensExpireBy[kid] ?? storedUse(of: kid), known >= expiresAt {
-            tokensExpireBy[kid] = known
+        let index = tokensExpireBy.firstIndex { $0.kid == kid }
+        if let known = try index.map({ tokensExpireBy[$0].until }) ?? storedUse(of: kid), known >= expiresAt {
+            if index == nil { tokensExpireBy.append((kid, known)) }
             return
         }
-        let until = expiresAt.addingReportingOverflow(10)
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO key_use (kid, first_sequence, tokens_expire_by) VALUES (?, ?, ?)
-                ON CONFLICT (kid) DO UPDATE SET tokens_expire_by = excluded.tokens_expire_by
-                """
-        ).run(.bytes(kid.bytes), .integer(sequence), .integer(until.overflow ? .max : until.partialValue))
-        tokensExpireBy[kid] = until.overflow ? .max : until.partialValue
+        let sum = expiresAt.addingReportingOverflow(10)
+        let until = sum.overflow ? .max : sum.partialValue
+        try statements.noteKeyUse.run(.bytes(kid.bytes), .integer(sequence), .integer(until))
+        if let index { tokensExpireBy[index].until = until } else { tokensExpireBy.append((kid, until)) }
     }
 
     private func storedUse(of kid: ByteString) throws -> Int64? {
-        try Int64.fetchOne(
-            database.cachedStatement(sql: "SELECT tokens_expire_by FROM key_use WHERE kid = ?"),
-            arguments: [Data(kid.bytes)]
-        )
+        try statements.keyUse.first(.bytes(kid.bytes)) { $0.integer(0) } ?? nil
     }
 }

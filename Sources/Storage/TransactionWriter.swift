@@ -124,10 +124,13 @@ final class TransactionWriter: Sendable {
 
     private func run() {
         var company = company
+        // Of this thread alone, and gone before the connection is closed.
+        var statements: TokenStatements?
         while let group = nextGroup(joining: company) {
             company.note(group.count)
-            if !group.isEmpty { commit(group) }
+            if !group.isEmpty { commit(group, &statements) }
         }
+        statements = nil
         finished.signal()
     }
 
@@ -157,17 +160,19 @@ final class TransactionWriter: Sendable {
         }
     }
 
-    private func commit(_ group: [any PendingWork]) {
-        if tryCommit(group) { return }
-        for pending in group where !tryCommit([pending]) { pending.fail(.unavailable) }
+    private func commit(_ group: [any PendingWork], _ statements: inout TokenStatements?) {
+        if tryCommit(group, &statements) { return }
+        for pending in group where !tryCommit([pending], &statements) { pending.fail(.unavailable) }
     }
 
-    private func tryCommit(_ group: [any PendingWork]) -> Bool {
+    private func tryCommit(_ group: [any PendingWork], _ statements: inout TokenStatements?) -> Bool {
         guard state.withLock({ !$0.isBroken }) else { return false }
         do {
             try connection.inDatabase { database in
+                let prepared = try statements ?? TokenStatements(database)
+                statements = prepared
                 try database.inTransaction(.immediate) {
-                    let transaction = Transaction(database)
+                    let transaction = Transaction(database, prepared)
                     for pending in group { try pending.run(in: transaction) }
                     return .commit
                 }
