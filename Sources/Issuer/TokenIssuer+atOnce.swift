@@ -7,10 +7,15 @@ package import Keys
 /// attempt, that decides.
 extension TokenIssuer {
     /// A token for one audience; nil where it would be refused or the job waits.
-    package func prepareAtOnce(_ audience: ByteString, for job: Job, at now: NumericDate) -> PreparedToken? {
+    package func prepareAtOnce(
+        _ audience: ByteString,
+        for job: Job,
+        at now: NumericDate,
+        using generator: inout some RandomNumberGenerator
+    ) -> PreparedToken? {
         do throws(Refusal) {
             let template = try knownOrNewTemplate(audience, for: job)
-            let prepared = try prepare(template, for: job, at: now)
+            let prepared = try prepare(template, for: job, at: now, using: &generator)
             try Self.refuseWaiting(job, for: template.approval.get(), at: now)
             return prepared
         } catch {

@@ -148,7 +148,7 @@ package final class TokenIssuer: Sendable {
     package func checkClaims(of job: Job) throws(Refusal) {
         let planner = currentPlanner
         let job = try planner.approvedAtLength(job)
-        let longest = try Audiences([ByteString(String(repeating: "a", count: 255))])
+        let longest = try Audiences([Self.longestAudience])
         let usual = try planner.usualPlan(for: longest)
         _ = try prepare(template(usual, longest, for: job, by: planner), for: job, at: job.registeredAt)
         for audience in job.registration.audiences ?? [] {
@@ -159,6 +159,8 @@ package final class TokenIssuer: Sendable {
             _ = try prepare(template, for: job, at: job.registeredAt)
         }
     }
+
+    private static let longestAudience = ByteString([UInt8](repeating: UInt8(ascii: "a"), count: 255))
 
     /// Commits the records of signed tokens; throws where they must be dropped, answers what is in the way where they
     /// may be made again.
@@ -281,7 +283,16 @@ package final class TokenIssuer: Sendable {
 
     func prepare(_ template: TokenTemplate, for job: Job, at now: NumericDate) throws(Refusal) -> PreparedToken {
         var generator = SystemRandomNumberGenerator()
-        return try PreparedToken(
+        return try prepare(template, for: job, at: now, using: &generator)
+    }
+
+    func prepare(
+        _ template: TokenTemplate,
+        for job: Job,
+        at now: NumericDate,
+        using generator: inout some RandomNumberGenerator
+    ) throws(Refusal) -> PreparedToken {
+        try PreparedToken(
             template,
             jti: Hexadecimal.random128Bits(using: &generator),
             issuedAt: now,

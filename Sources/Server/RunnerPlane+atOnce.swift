@@ -22,7 +22,8 @@ extension RunnerPlane {
             job.id == id
         else { return nil }
         guard rates.admits(job.id, at: reading.sinceBoot) else { return .refused(tooOftenAtOnce(job, reading.wall)) }
-        guard let prepared = issuer.prepareAtOnce(audience, for: job, at: reading.wall) else {
+        var generator = random.generator
+        guard let prepared = issuer.prepareAtOnce(audience, for: job, at: reading.wall, using: &generator) else {
             // The long way counts it.
             rates.takeBack(job.id)
             return nil

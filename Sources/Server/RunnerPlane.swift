@@ -18,6 +18,7 @@ package struct RunnerPlane: Plane {
     /// Under which the URLs of request tokens lie: the path of `url`, and `/v1/jobs/`.
     let idTokenPrefix: [UInt8]
     let hold: @Sendable (ClockReading) -> IssuanceHold?
+    let random = RandomReserve()
     private let logger: Logger
 
     /// `hold` says why nothing may be registered, issued or ended now; nil where it may.

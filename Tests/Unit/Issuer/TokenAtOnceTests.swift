@@ -111,3 +111,10 @@ import Testing
         }
     }
 }
+
+extension TokenIssuer {
+    fileprivate func prepareAtOnce(_ audience: ByteString, for job: Job, at now: NumericDate) -> PreparedToken? {
+        var generator = SystemRandomNumberGenerator()
+        return prepareAtOnce(audience, for: job, at: now, using: &generator)
+    }
+}
