@@ -61,7 +61,9 @@ class Root:
                  f"mount -t proc proc {folder}/proc", f"mount -t tmpfs -o mode=755 tmpfs {folder}/dev"]
         for device in DEVICES:
             lines += [f"touch {folder}/dev/{device}", f"mount --bind /dev/{device} {folder}/dev/{device}"]
-        lines.append(f"ln -s /proc/self/fd {folder}/dev/fd")
+        lines += [f"ln -s /proc/self/fd {folder}/dev/fd", f"mkdir {folder}/dev/shm {folder}/dev/pts {folder}/dev/mqueue",
+                  f"mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts {folder}/dev/pts",
+                  f"ln -s pts/ptmx {folder}/dev/ptmx"]
         for source, target in mounts:
             place = shlex.quote(str(self.path(target)))
             make = f"mkdir -p {place}" if source.is_dir() else f"touch {place}"
