@@ -67,6 +67,7 @@ model: ## The protocol of the rotation, searched state by state
 	@python3 Tests/Model/run.py
 
 blackbox: packages database venv ## The built binary from outside, with real servers and clients
+	@Tests/Support/install_packages.sh haproxy openssl systemd
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
 
@@ -90,6 +91,7 @@ smoke: release ## The release binary through the quick start
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) JOBSWORTH_RUN_FOLDER=$$(mktemp -d) JOBSWORTH_RUN_PORT=18765 docs/quick-start.sh --once
 
 deb: release ## A Debian package of the release binary, in .build/deb
+	@Tests/Support/install_packages.sh binutils dpkg-dev
 	@rm -rf $(SCRATCH)/deb
 	@docker/deb/build.sh $(RELEASE_BINARY) $(SCRATCH)/deb
 
@@ -109,7 +111,7 @@ bench: release ## The performance table, peers side by side
 
 packages: ## Install the Debian packages that are missing
 	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev libpq-dev python3-venv curl strace cron nginx \
-		nghttp2-client libfaketime haproxy openssl systemd
+		nghttp2-client libfaketime
 
 # Not for `make run`: the package begins a server of its own, and tests start theirs beside it.
 database:
