@@ -45,7 +45,20 @@ class Container:
             self._outer = subprocess.Popen(
                 ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private", "/bin/sh", "-c",
                  "\n".join(script)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._wait()
         return self
+
+    def _wait(self) -> None:
+        """Until the first process is the image's own, and no more the shell that makes its mounts."""
+        name = Path(self.image.entrypoint[0]).name[:15]
+        deadline = time.monotonic() + 30
+        while not (self._children() and Path(f"/proc/{self.pid}/comm").read_text().strip() == name):
+            if time.monotonic() > deadline or self._outer.poll() is not None:
+                raise AssertionError(f"the container did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+
+    def _children(self) -> list[str]:
+        return Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
 
     def _inside(self, words: list[str], become: bool = True) -> str:
         pairs = [f"{name}={value}" for name, value in self.environment.items()]
@@ -56,7 +69,7 @@ class Container:
     @property
     def pid(self) -> int:
         """Of the container's first process, as this machine counts."""
-        children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
+        children = self._children()
         if not children:
             raise AssertionError(f"the container has ended:\n{self.log.read_text()}")
         return int(children[0])
