@@ -9,11 +9,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,6 @@ from harness import HOST, REPOSITORY_ROOT, bearer, binary, clean_environment, fr
 
 DOCKER = REPOSITORY_ROOT / "docker"
 COMPOSE = DOCKER / "compose.replicas.yaml"
-PASSWORD = "of the database, by the secret"
 
 
 def linter(name: str) -> str:
@@ -65,6 +64,18 @@ def test_the_image_is_built_as_make_release_builds():
     assert f"swift build {flags}" in dockerfile
     assert set(re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)) == {"10001:10001"}
     assert 'CMD ["jobsworth", "doctor", "--probe", "live"]' in dockerfile
+
+
+@pytest.mark.parametrize("line", [
+    "ADD https://example.org/x /x", "RUN --network=none true", "COPY --link a b", "HEALTHCHECK --start-interval=1s CMD [\"a\"]",
+    "RUN <<END", "SHELL [\"/bin/bash\"]", "ONBUILD RUN true", "RUN true \\"])
+def test_what_the_replay_does_not_know_of_a_dockerfile_is_an_error(line, tmp_path):
+    sys.path.insert(0, str(REPOSITORY_ROOT))
+    from Tests.Replay.dockerfile import DockerfileError, stages
+    assert [stage.name for stage in stages(DOCKER / "Dockerfile")] == ["build", "runtime"]
+    (tmp_path / "Dockerfile").write_text(f"FROM debian:bookworm-slim AS runtime\n{line}\n")
+    with pytest.raises(DockerfileError):
+        stages(tmp_path / "Dockerfile")
 
 
 def test_the_unit_is_sound_and_shut():
@@ -276,7 +287,7 @@ def test_the_rotation_service_runs_what_is_due_and_ends_when_it_is_told(composed
 def test_what_only_the_proxy_can_refuse_never_reaches_a_replica(composed, fleet_runner):
     """Requests that two servers may read in two ways; and headers that nobody behind should believe."""
     with ssl.create_default_context(cafile=composed.directory / "secrets" / "chain.pem").wrap_socket(
-            __import__("socket").create_connection((HOST, composed.port)), server_hostname="localhost") as connection:
+            socket.create_connection((HOST, composed.port)), server_hostname="localhost") as connection:
         connection.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef")
         assert b" 400 " in connection.recv(4096).split(b"\r\n")[0]
     job = fleet_runner.register()
