@@ -97,7 +97,8 @@ deb: release ## A Debian package of the release binary, in .build/deb
 
 # As root: roots, chroot, namespaces. The Dockerfile's build stage would compile everything again: its binary is given.
 images: deb ## The image and the package without Docker: made, started shut in, gone through the quick start
-	@Tests/Support/install_packages.sh debootstrap iproute2 curl
+	@Tests/Support/install_packages.sh debootstrap iproute2 curl lintian
+	@lintian --allow-root --fail-on error,warning $(SCRATCH)/deb/jobsworth_*.deb
 	@python3 -m Tests.Replay --binary $(RELEASE_BINARY)
 	@python3 -m Tests.Replay.package $(SCRATCH)/deb/jobsworth_*.deb
 
