@@ -113,6 +113,24 @@ def test_the_probe_fails_where_nobody_answers_and_where_nobody_may_be_asked():
     assert harness.run_cli("doctor", "--probe", "ready", "--inside-job").returncode == 64
 
 
+# --- systemd's credentials -------------------------------------------------------------------------------------------
+
+def test_a_sealing_key_as_systemd_hands_it_over_is_taken_and_one_that_a_group_reads_is_not(issuers):
+    """systemd 254 and later: root's file, 0440, and an access list that names the service's user."""
+    issuer = issuers.start()
+    issuer.stop()
+    key = issuer.directory / "credential"
+    shutil.move(f"{issuer.database}.sealing-key", key)
+    issuer.environment["JOBSWORTH_SEALING_KEY_FILE"] = str(key)
+    key.chmod(0o440)
+    os.chown(key, 0, 0)
+    issuer.start().stop()
+    os.chown(key, 0, 4711)
+    issuer.spawn()
+    assert issuer.process.wait(20) != 0
+    assert "credential" in issuer.output() and "chmod" in issuer.output(), issuer.output()
+
+
 # --- compose.replicas.yaml, with processes for containers ------------------------------------------------------------
 
 class Composed:
