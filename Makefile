@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check lint unit subjects workload-api model blackbox blackbox-postgres soak release smoke bench clean packages \
-	database venv
+	database venv deb images docker-replay
 
 # Where Swift builds; a second clone may point it at a cache.
 SCRATCH ?= .build
@@ -67,6 +67,7 @@ model: ## The protocol of the rotation, searched state by state
 	@python3 Tests/Model/run.py
 
 blackbox: packages database venv ## The built binary from outside, with real servers and clients
+	@Tests/Support/install_packages.sh haproxy openssl systemd
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
 
@@ -82,11 +83,28 @@ soak: packages venv ## Ten minutes of rotation under load, kills and two crons: 
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) $(abspath $(VENV))/bin/python -m soak.rotation_soak --seconds 600
 
+# With Swift's library in it, so that it runs where no Swift is.
 release: packages ## The binary as it ships
-	@swift build $(SWIFT_FLAGS) --quiet -c release --product jobsworth
+	@swift build $(SWIFT_FLAGS) --quiet --static-swift-stdlib -c release --product jobsworth
 
 smoke: release ## The release binary through the quick start
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) JOBSWORTH_RUN_FOLDER=$$(mktemp -d) JOBSWORTH_RUN_PORT=18765 docs/quick-start.sh --once
+
+deb: release ## A Debian package of the release binary, in .build/deb
+	@Tests/Support/install_packages.sh binutils dpkg-dev
+	@rm -rf $(SCRATCH)/deb
+	@docker/deb/build.sh $(RELEASE_BINARY) $(SCRATCH)/deb
+
+# As root: roots, chroot, namespaces. The Dockerfile's build stage would compile everything again: its binary is given.
+images: deb ## The image and the package without Docker: made, started shut in, gone through the quick start
+	@Tests/Support/install_packages.sh debootstrap iproute2 curl lintian
+	@lintian --allow-root --fail-on error,warning $(SCRATCH)/deb/jobsworth_*.deb
+	@python3 -m Tests.Replay --binary $(RELEASE_BINARY)
+	@python3 -m Tests.Replay.package $(SCRATCH)/deb/jobsworth_*.deb
+
+docker-replay: ## The same for every stage of the Dockerfile: compiles in a Debian that holds no more than the image
+	@Tests/Support/install_packages.sh debootstrap iproute2 curl
+	@python3 -m Tests.Replay
 
 bench: release ## The performance table, peers side by side
 	@Tests/Support/install_packages.sh nginx-light wrk nghttp2-client openssl python3-venv

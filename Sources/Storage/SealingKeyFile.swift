@@ -25,7 +25,9 @@ package struct SealingKeyFile: Sendable {
         guard let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue else {
             throw StoreFileError.sealingKeyMissing(path)
         }
-        guard mode & 0o077 == 0 else { throw StoreFileError.permissionsTooOpen(path) }
+        guard mode & 0o077 == 0 || Self.isRootsAlone(attributes, mode) else {
+            throw StoreFileError.permissionsTooOpen(path)
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StoreFileError.system(path, "it cannot be read")
         }
@@ -49,6 +51,14 @@ package struct SealingKeyFile: Sendable {
     package func removeDraft() {
         unlink(draft.path)
         unlink(DurableFile.draft(of: draft.path))
+    }
+
+    /// Whether it is as systemd 254 and later hand a credential over: root's, of root's group, and what one other user may
+    /// read it by is an access list, whose mask is shown in place of the group's bits.
+    private static func isRootsAlone(_ attributes: [FileAttributeKey: Any]?, _ mode: Int) -> Bool {
+        let owner = (attributes?[.ownerAccountID] as? NSNumber)?.intValue
+        let group = (attributes?[.groupOwnerAccountID] as? NSNumber)?.intValue
+        return mode & 0o037 == 0 && owner == 0 && group == 0
     }
 
     private static func decoded(_ text: [UInt8]) -> [UInt8]? {

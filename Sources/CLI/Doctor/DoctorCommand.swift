@@ -5,11 +5,12 @@ import JOSE
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Look for what is dangerous: inside a job, or in an agent's file.",
+        abstract: "Look for what is dangerous: inside a job, in an agent's file; or ask an issuer whether it is well.",
         discussion: """
             --inside-job, as the first command of a job: it looks where the job's code could look, prints each place \
             with ok or REACHED, never a secret, and exits 1 if it reached anything. --agent-config: it says what is \
-            wrong with an agent's file, or dangerous in it, and exits 1 if anything is.
+            wrong with an agent's file, or dangerous in it, and exits 1 if anything is. --probe: it asks the issuer on this \
+            machine, at its http.metrics, and exits 1 unless it is live, or ready to issue tokens.
             """
     )
 
@@ -18,6 +19,9 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("An agent's YAML file to examine.", valueName: "file"))
     var agentConfig: String?
+
+    @Option(help: ArgumentHelp("Ask the issuer on this machine: live or ready.", valueName: "state"))
+    var probe: IssuerProbe?
 
     @Option(help: ArgumentHelp("Another socket that may be the broker's.", valueName: "path"))
     var broker: [String] = []
@@ -28,12 +32,13 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var store: StorageOptions
 
     func validate() throws {
-        guard insideJob != (agentConfig != nil) else {
-            throw ValidationError("say what to examine: --inside-job, or --agent-config FILE")
+        guard [insideJob, agentConfig != nil, probe != nil].filter({ $0 }).count == 1 else {
+            throw ValidationError("say what to examine: --inside-job, --agent-config FILE, or --probe live|ready")
         }
     }
 
     func run() async throws {
+        if let probe { return try await answer(probe) }
         if let agentConfig { return try examineAgent(agentConfig) }
         let findings = try await InsideJobExamination(
             hints: Hints(brokers: Set(broker), credentialFiles: Set(credentialFile)),
@@ -52,6 +57,12 @@ struct DoctorCommand: AsyncParsableCommand {
                     + "credential with runner broker"
             )
         }
+    }
+
+    private func answer(_ probe: IssuerProbe) async throws {
+        try await probe.ask(store.sources())
+        let document = JSONObject([(ByteString(probe.rawValue), .bool(true))])
+        StandardStreams.print(store.json ? document.line : ByteString(probe.rawValue).string)
     }
 
     private func examineAgent(_ path: String) throws {
