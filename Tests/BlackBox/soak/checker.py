@@ -28,6 +28,8 @@ class Rules:
     rotation_interval: int
     publication_lead: int
     maximum_published: int
+    always_answered: frozenset[str] = frozenset()
+    """The readers of JWK Sets that are answered whatever happens."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,13 @@ class Record:
                 found[key.get("kid")].setdefault(repr(sorted(key.items())), key)
         return {kid: list(keys.values()) for kid, keys in found.items()}
 
+    def revocations(self) -> dict[str, Event]:
+        """Each kid's first request to revoke it that was not refused: from then on nobody needs to accept it."""
+        asked: dict[str, Event] = {}
+        for event in self.those("revoke", "ok", "info"):
+            asked.setdefault(event.asked["kid"], event)
+        return asked
+
     def tokens_by_kid(self) -> dict[str, list[Token]]:
         tokens = defaultdict(list)
         for token in self.tokens:
@@ -160,7 +169,10 @@ def answer_of(event: Event) -> Answer:
 
 def every_token_verifies(record: Record) -> Iterator[Violation]:
     """I1: with every JWK Set that somebody received, or still may use, while the token lives."""
+    revoked = record.revocations()
     for event in record.those("verify", "fail"):
+        if event.asked["kid"] in revoked and event.ended["monotonic"] > revoked[event.asked["kid"]].invoked["monotonic"]:
+            continue
         yield Violation("I1", "a verifier refused a token", {**event.asked, **event.answer})
     for kid, tokens in record.tokens_by_kid().items():
         yield from _sets_without(record, kid, tokens)
@@ -172,10 +184,11 @@ def every_token_verifies(record: Record) -> Iterator[Violation]:
 
 
 def _sets_without(record: Record, kid: str, tokens: list[Token]) -> Iterator[Violation]:
+    revoked = record.revocations().get(kid)
     answered = [token.answered for token in tokens]
     latest = list(itertools.accumulate((token.claims["exp"] for token in tokens), max))
     for answer in record.answers:
-        if kid in answer.kids:
+        if kid in answer.kids or (revoked and answer.received > revoked.invoked["wall"]):
             continue
         # Whoever received this set may use it until it is as old as max-age.
         count = bisect.bisect_left(answered, answer.sent + answer.max_age)
@@ -187,8 +200,11 @@ def _sets_without(record: Record, kid: str, tokens: list[Token]) -> Iterator[Vio
 
 
 def every_key_is_seen_before_it_signs(record: Record) -> Iterator[Violation]:
-    """I2: for its lead, by the second; the first key of each algorithm excepted."""
+    """I2: for its lead, by the second; the first key of each algorithm, and one in a revoked one's place, excepted."""
+    in_haste = {row["kid"] for row in activations(record) if row["reason"] == "revocation"}
     for kid, token, lead in leads(record):
+        if kid in in_haste:
+            continue
         if lead is None:
             yield Violation("I2", "a key signed that nobody had seen", token.evidence)
         elif lead < record.rules.publication_lead - 1:
@@ -241,6 +257,14 @@ def sets_are_public_and_bounded(record: Record) -> Iterator[Violation]:
                 yield Violation("G18", "a private member is published", {**evidence, "members": sorted(private)})
 
 
+def readers_are_always_answered(record: Record) -> Iterator[Violation]:
+    """I11: whatever fails behind the load balancer."""
+    for event in record.those("jwks", "fail", "info"):
+        if event.process in record.rules.always_answered:
+            yield Violation("I11", "nobody answered with the JWK Set",
+                            {"reader": event.process, "at": event.invoked["wall"], **event.answer})
+
+
 def rotations_happen_once(record: Record) -> Iterator[Violation]:
     """G03: several who rotate at once do it once, and the ring's version never goes back."""
     algorithms = {kid: keys[0].get("alg") for kid, keys in record.materials().items()}
@@ -250,7 +274,8 @@ def rotations_happen_once(record: Record) -> Iterator[Violation]:
         activated[row["kid"]] += 1
         algorithm = algorithms.get(row["kid"])
         at = datetime.datetime.fromisoformat(row["at"]).timestamp()
-        if algorithm in latest and at - latest[algorithm][0] < record.rules.rotation_interval:
+        is_early = algorithm in latest and at - latest[algorithm][0] < record.rules.rotation_interval
+        if is_early and row["reason"] == "due":
             yield Violation("G03", "two activations within one rotation interval",
                             {"kids": [latest[algorithm][1], row["kid"]], "apart": at - latest[algorithm][0]})
         latest[algorithm] = (at, row["kid"])
@@ -320,6 +345,28 @@ def no_token_after_an_end(record: Record) -> Iterator[Violation]:
         if end and token.claims["iat"] > end["wall"]:
             yield Violation("I5", "a token was issued after the acknowledged end of its job",
                             {**token.evidence, "ended": end["wall"]})
+
+
+def no_token_of_a_revoked_key(record: Record) -> Iterator[Violation]:
+    """I5, for keys: none that was asked for after the acknowledged revocation of the key that signed it."""
+    acknowledged = {}
+    for event in record.those("revoke", "ok"):
+        acknowledged.setdefault(event.asked["kid"], event.ended["wall"])
+    for token in record.tokens:
+        revoked = acknowledged.get(token.header.get("kid"))
+        if revoked and token.invoked > revoked:
+            yield Violation("I5", "a revoked key signed", {**token.evidence, "revoked": revoked})
+
+
+def acknowledged_jobs_are_stored(record: Record) -> Iterator[Violation]:
+    """I4: in the database as it is at the end, where somebody looked into it."""
+    for shown in record.those("jobs_stored", "ok"):
+        stored = shown.answer["ended"]
+        for job in sorted({event.answer["job"] for event in record.those("register", "ok")} - stored.keys()):
+            yield Violation("I4", "an acknowledged job is not in the database", {"job": job})
+        for job in acknowledged_ends(record):
+            if not stored.get(job):
+                yield Violation("I4", "an acknowledged end is not in the database", {"job": job})
 
 
 def one_time_things_happen_once(record: Record) -> Iterator[Violation]:
@@ -410,7 +457,8 @@ def _records_without_requests(record: Record, rows: dict) -> Iterator[Violation]
 
 CHECKS = (
     every_token_verifies, every_key_is_seen_before_it_signs, kids_name_keys, sets_are_public_and_bounded,
-    rotations_happen_once, acknowledged_jobs_live, no_token_after_an_end, one_time_things_happen_once, every_jti_is_new,
+    readers_are_always_answered, rotations_happen_once, acknowledged_jobs_live, no_token_after_an_end,
+    no_token_of_a_revoked_key, acknowledged_jobs_are_stored, one_time_things_happen_once, every_jti_is_new,
     claims_are_what_was_registered, every_token_is_recorded_once,
 )
 
@@ -418,5 +466,8 @@ CHECKS = (
 def check(history: list[dict], rules: Rules,
           verify: Callable[[str, dict], bool] = signature_verifies) -> list[Violation]:
     """Every violation that the history proves."""
-    record = Record(history, rules, verify)
+    return violations_in(Record(history, rules, verify))
+
+
+def violations_in(record: Record) -> list[Violation]:
     return [violation for question in CHECKS for violation in question(record)]
