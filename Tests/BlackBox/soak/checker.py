@@ -270,7 +270,8 @@ def rotations_happen_once(record: Record) -> Iterator[Violation]:
     algorithms = {kid: keys[0].get("alg") for kid, keys in record.materials().items()}
     latest: dict[str, tuple[float, str]] = {}
     activated: Counter[str] = Counter()
-    for row in activations(record):
+    # Each replica has a log of its own, and nobody knows in which order what one second saw was done.
+    for row in sorted(activations(record), key=lambda row: row["at"]):
         activated[row["kid"]] += 1
         algorithm = algorithms.get(row["kid"])
         at = datetime.datetime.fromisoformat(row["at"]).timestamp()

@@ -195,9 +195,11 @@ class Site:
     def operator_environment(self) -> dict[str, str]:
         return harness.clean_environment(**self.environment)
 
-    def cli(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess:
-        return subprocess.run(self.command(*arguments), env=self.operator_environment(), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=timeout)
+    def cli(self, *arguments: str, timeout: float = 60, environment: dict[str, str] | None = None,
+            ) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*arguments), env={**self.operator_environment(), **(environment or {})},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 
     def operator(self, *arguments: str, timeout: float = 60) -> str:
         done = self.cli(*arguments, timeout=timeout)
