@@ -125,6 +125,7 @@ class ReplicaChaos(Soak):
             if kid is None:
                 continue
             with self.recorder.invoke(name, "revoke", kid=kid) as operation:
+                self.tokens.withdraw(kid)
                 done = self.site.cli("keys", "revoke", kid)
                 if done.returncode == 0:
                     operation.ok()
@@ -187,10 +188,10 @@ class ReplicaChaos(Soak):
 
     def _break_in_turn(self, name: str, chance: random.Random, faults: tuple[str, ...]) -> None:
         for fault in faults:
-            if self._ending.wait(4):
+            if self._ending.wait(3):
                 return
             self._inflict(name, fault, chance)
-            self._ending.wait(4)
+            self._ending.wait(3)
         self._ending.set()
 
     def _inflict(self, name: str, fault: str, chance: random.Random) -> None:
@@ -431,7 +432,7 @@ class Summary:
 def summary_of(record: checker.Record) -> Summary:
     return Summary(
         tokens=len(record.tokens), verifications=len(record.those("verify", "ok")),
-        failed_verifications=len(record.those("verify", "fail")),
+        failed_verifications=len(checker.failed_verifications(record)),
         jobs=len({event.answer["job"] for event in record.those("register", "ok")}),
         ends=len(checker.acknowledged_ends(record)),
         refused_after_end=sum(event.answer["status"] == 401 for event in record.those("token", "fail")),

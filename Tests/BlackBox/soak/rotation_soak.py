@@ -102,10 +102,16 @@ class LiveTokens:
     def __init__(self):
         self._lock = threading.Lock()
         self._tokens: collections.deque[tuple[str, str, float]] = collections.deque()
+        self._withdrawn: set[str] = set()
 
     def add(self, token: str, audience: str, expires: float) -> None:
         with self._lock:
             self._tokens.append((token, audience, expires))
+
+    def withdraw(self, kid: str) -> None:
+        """From now on nobody need accept tokens of this key."""
+        with self._lock:
+            self._withdrawn.add(kid)
 
     def some(self, chance: random.Random) -> tuple[str, str] | None:
         """One that lives for some seconds yet: the newest, the oldest, or any."""
@@ -115,7 +121,7 @@ class LiveTokens:
             if not self._tokens:
                 return None
             token, audience, _ = chance.choice((self._tokens[-1], self._tokens[0], chance.choice(self._tokens)))
-            return token, audience
+            return None if harness.header_of(token)["kid"] in self._withdrawn else (token, audience)
 
 
 @dataclasses.dataclass
