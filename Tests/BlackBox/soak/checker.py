@@ -279,7 +279,8 @@ def rotations_happen_once(record: Record) -> Iterator[Violation]:
     # Each replica has a log of its own, and nobody knows in which order what one second saw was done.
     for row in sorted(activations(record), key=lambda row: row["at"]):
         activated[row["kid"]] += 1
-        algorithm = algorithms.get(row["kid"])
+        if (algorithm := algorithms.get(row["kid"])) is None:
+            continue  # from before the record: nobody was shown the key
         at = datetime.datetime.fromisoformat(row["at"]).timestamp()
         before, _, reason = latest.get(algorithm, (float("-inf"), "", ""))
         # In one second the one that was asked for may have been the later.
