@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check lint unit subjects workload-api model blackbox blackbox-postgres soak release smoke bench clean packages \
+.PHONY: help run stop test check lint unit subjects workload-api model blackbox blackbox-postgres soak chaos release smoke bench clean packages \
 	database venv deb images docker-replay
 
 # Where Swift builds; a second clone may point it at a cache.
@@ -83,6 +83,10 @@ soak: packages venv ## Ten minutes of rotation under load, kills and two crons: 
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
 	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) $(abspath $(VENV))/bin/python -m soak.rotation_soak --seconds 600
 
+chaos: packages database venv ## Twenty minutes of broken machines, wires, clocks and primaries under three replicas; as root
+	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
+	@cd Tests/BlackBox && JOBSWORTH_BINARY=$(DEBUG_BINARY) $(abspath $(VENV))/bin/python -m soak.replica_chaos --seconds 1200
+
 # With Swift's library in it, so that it runs where no Swift is.
 release: packages ## The binary as it ships
 	@swift build $(SWIFT_FLAGS) --quiet --static-swift-stdlib -c release --product jobsworth
@@ -114,9 +118,9 @@ packages: ## Install the Debian packages that are missing
 	@Tests/Support/install_packages.sh libsqlite3-dev libnghttp2-dev libpq-dev python3-venv curl strace cron nginx \
 		nghttp2-client libfaketime
 
-# Not for `make run`: the package begins a server of its own, and tests start theirs beside it.
+# Not for `make run`: the packages begin servers of their own, and tests start theirs beside them.
 database:
-	@Tests/Support/install_packages.sh postgresql
+	@Tests/Support/install_packages.sh postgresql haproxy iproute2
 
 venv: $(VENV)/installed
 

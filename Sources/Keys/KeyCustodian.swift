@@ -59,7 +59,7 @@ package actor KeyCustodian {
 
     /// Only what was served before `reading` was taken is noted as published then.
     private func turn(at reading: ClockReading, servedBefore: Set<ByteString>) async throws -> RotationOutcome {
-        let trusted = clock.trusts(reading)
+        let trusted = try await isTrusted(reading)
         // What is revoked on a wrong clock must not date the ring to a time that never comes, or has long been.
         let now = clock.bestTime(at: reading)
         var transitions = try await refusingRevoked(at: now)
@@ -87,7 +87,7 @@ package actor KeyCustodian {
     }
 
     private func performing(_ request: KeyRequest, at reading: ClockReading) async throws -> RotationOutcome {
-        let trusted = clock.trusts(reading)
+        let trusted = try await isTrusted(reading)
         guard trusted || request.isRevocation else { throw RotationRefusal.clockUncertain }
         let now = clock.bestTime(at: reading)
         let servedBefore = served
@@ -131,6 +131,11 @@ package actor KeyCustodian {
     package func refresh(after version: Int64, at reading: ClockReading) async throws {
         guard usedVersion <= version else { return }
         try take(try await store.rotationState(), at: clock.bestTime(at: reading))
+    }
+
+    private func isTrusted(_ reading: ClockReading) async throws -> Bool {
+        guard clock.trusts(reading) else { return false }
+        return try await store.agrees(with: reading.wall)
     }
 
     /// The operator's word that the clock is right as it is.

@@ -23,4 +23,12 @@ package protocol KeyStore: Sendable {
     /// The last reading of the clocks that was trusted.
     func trustedClock() async throws -> ClockReading?
     func setTrustedClock(_ reading: ClockReading) async throws
+    /// Whether those who share the store have this time, too: keys change for all at one time.
+    func agrees(with now: NumericDate) async throws -> Bool
+}
+
+extension KeyStore {
+    package func agrees(with now: NumericDate) async throws -> Bool {
+        true
+    }
 }

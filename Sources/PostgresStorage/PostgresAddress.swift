@@ -6,6 +6,14 @@ package struct PostgresAddress: Hashable, Sendable {
     package let uri: String
     /// Whether it names several hosts, of which one is the primary.
     let hasSeveralHosts: Bool
+    /// The hosts one by one, where several are named and libpq is to find their addresses.
+    let places: [Place]
+
+    /// One host of several.
+    struct Place: Hashable, Sendable {
+        let host: String
+        let port: String
+    }
 
     /// Whether a storage URL means PostgreSQL.
     package static func isMeant(by text: String) -> Bool {
@@ -21,18 +29,29 @@ package struct PostgresAddress: Hashable, Sendable {
         defer { PQfreemem(failure) }
         guard Self.isMeant(by: text), let options = PQconninfoParse(text, &failure) else { throw .malformedURL }
         defer { PQconninfoFree(options) }
-        var host = ""
+        var (host, port, hasFixedAddress) = ("", "", false)
         var option = options
         while let keyword = option.pointee.keyword {
             if let value = option.pointee.val {
                 switch String(cString: keyword) {
                 case "password", "sslpassword": throw .passwordInURL
                 case "host": host = String(cString: value)
+                case "port": port = String(cString: value)
+                case "hostaddr": hasFixedAddress = !String(cString: value).isEmpty
                 default: break
                 }
             }
             option += 1
         }
-        hasSeveralHosts = host.utf8.contains(UInt8(ascii: ","))
+        let hosts = host.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        // One port is for all; one for each, in their order.
+        let ports = port.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        hasSeveralHosts = hosts.count > 1
+        places =
+            !hasSeveralHosts || hasFixedAddress
+            ? []
+            : hosts.enumerated().map { number, host in
+                Place(host: host, port: ports.count == hosts.count ? ports[number] : ports.first ?? "")
+            }
     }
 }

@@ -15,18 +15,53 @@ final class PostgresConnection {
 
     /// Connects and looks whether what we commit here would last.
     ///
+    /// `place` is one of the address's, where not the first will do that can be written to.
+    ///
     /// - Throws: ``PostgresStoreError``.
-    init(_ address: PostgresAddress, patience: Duration, settings: [String] = []) throws {
+    init(
+        _ address: PostgresAddress,
+        at place: PostgresAddress.Place? = nil,
+        patience: Duration,
+        settings: [String] = [],
+        lineage: PostgresLineage = PostgresLineage()
+    ) throws {
         self.patience = patience
-        handle = try Self.connect(address)
+        handle = try Self.connect(address, place)
         PQsetNoticeReceiver(handle, PostgresWarnings.receive, Unmanaged.passUnretained(warnings).toOpaque())
         do {
             guard PQsetnonblocking(handle, 1) == 0 else { throw PostgresFailure.lost }
             try refuseUnfit()
+            try refuseFormerPrimary(lineage)
             for setting in settings { try run(PostgresStatement(setting)) }
         } catch {
             close()
             throw Self.explained(error)
+        }
+    }
+
+    /// A connection to the primary of now, though one of before be named first and take writes.
+    ///
+    /// - Throws: ``PostgresStoreError``.
+    static func toPrimary(
+        _ address: PostgresAddress,
+        patience: Duration,
+        settings: [String],
+        lineage: PostgresLineage
+    ) throws -> PostgresConnection {
+        do {
+            return try PostgresConnection(address, patience: patience, settings: settings, lineage: lineage)
+        } catch PostgresStoreError.formerPrimary {
+            for place in address.places {
+                let other = try? PostgresConnection(
+                    address,
+                    at: place,
+                    patience: patience,
+                    settings: settings,
+                    lineage: lineage
+                )
+                if let other { return other }
+            }
+            throw PostgresStoreError.formerPrimary
         }
     }
 
@@ -54,7 +89,7 @@ final class PostgresConnection {
     // MARK: - Connecting
 
     /// Our settings come first: what the URI says counts more.
-    private static func connect(_ address: PostgresAddress) throws -> OpaquePointer {
+    private static func connect(_ address: PostgresAddress, _ place: PostgresAddress.Place?) throws -> OpaquePointer {
         var settings = [
             ("connect_timeout", "3"), ("application_name", "jobsworth"), ("client_encoding", "UTF8"),
             ("tcp_user_timeout", "5000"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
@@ -62,6 +97,7 @@ final class PostgresConnection {
         ]
         if address.hasSeveralHosts { settings.append(("target_session_attrs", "read-write")) }
         settings.append(("dbname", address.uri))
+        if let place { settings += [("host", place.host), ("port", place.port)] }
         let made = withArrayOfCStrings(settings.map(\.0)) { keywords in
             withArrayOfCStrings(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
         }
@@ -84,6 +120,17 @@ final class PostgresConnection {
         if row.bool(1) { throw PostgresStoreError.readOnly }
         guard ["on", "remote_write", "remote_apply"].contains(commit) else {
             throw PostgresStoreError.notDurable(commit)
+        }
+    }
+
+    /// A primary in whose place another was promoted may still take writes, and knows nothing of what came after.
+    private func refuseFormerPrimary(_ lineage: PostgresLineage) throws {
+        let statement = PostgresStatement("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+        do {
+            guard let timeline = try run(statement).first?.text(0).flatMap({ Int64($0, radix: 16) }) else { return }
+            guard lineage.admits(timeline) else { throw PostgresStoreError.formerPrimary }
+        } catch PostgresFailure.refused {
+            // What only speaks PostgreSQL's protocol may have no timelines.
         }
     }
 

@@ -5,6 +5,7 @@ final class PostgresLink {
     private let address: PostgresAddress
     private let patience: Duration
     private let settings: [String]
+    private let lineage: PostgresLineage
     private let logger: Logger
     private var connection: PostgresConnection?
     private var failures = 0
@@ -13,12 +14,14 @@ final class PostgresLink {
         _ address: PostgresAddress,
         patience: Duration,
         settings: [String],
+        lineage: PostgresLineage,
         logger: Logger,
         connection: PostgresConnection? = nil
     ) {
         self.address = address
         self.patience = patience
         self.settings = settings
+        self.lineage = lineage
         self.logger = logger
         self.connection = connection
     }
@@ -31,7 +34,12 @@ final class PostgresLink {
         connection?.close()
         connection = nil
         do {
-            let new = try PostgresConnection(address, patience: patience, settings: settings)
+            let new = try PostgresConnection.toPrimary(
+                address,
+                patience: patience,
+                settings: settings,
+                lineage: lineage
+            )
             if failures > 0 { logger.notice("the database is back", metadata: ["failures": "\(failures)"]) }
             failures = 0
             connection = new

@@ -22,7 +22,7 @@ final class PostgresReaders: Sendable {
         var isAway = false
     }
 
-    init(_ address: PostgresAddress, count: Int, patience: Duration, logger: Logger) {
+    init(_ address: PostgresAddress, count: Int, patience: Duration, lineage: PostgresLineage, logger: Logger) {
         self.count = count
         let milliseconds = patience.components.seconds * 1000
         let settings = [
@@ -30,7 +30,7 @@ final class PostgresReaders: Sendable {
         ]
         for number in 0..<count {
             let thread = Thread { [self] in
-                run(PostgresLink(address, patience: patience, settings: settings, logger: logger))
+                run(PostgresLink(address, patience: patience, settings: settings, lineage: lineage, logger: logger))
             }
             thread.name = "store reader \(number)"
             thread.start()

@@ -6,7 +6,9 @@ import Synchronization
 
 extension PostgresStore: JobStore {
     package func job(_ id: JobID) async throws(StoreError) -> Job? {
-        try await readers.read { try Self.fetch(id, $0) }
+        if let job = try await readers.read({ try Self.fetch(id, $0) }) { return job }
+        // A server that is the primary no longer does not know what was registered since; but it cannot commit, either.
+        return try await committer.write(.record) { try Self.fetch(id, $0.connection) }
     }
 
     /// A job whose facts are for good and that waits for nothing: what could have changed, a token's record finds out.

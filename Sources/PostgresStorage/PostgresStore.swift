@@ -40,7 +40,13 @@ package final class PostgresStore: Sendable {
         self.address = address
         self.logger = logger
         let settings = Self.settings
-        let connection = try PostgresConnection(address, patience: Self.patience, settings: settings)
+        let lineage = PostgresLineage()
+        let connection = try PostgresConnection(
+            address,
+            patience: Self.patience,
+            settings: settings,
+            lineage: lineage
+        )
         let live: Int
         do {
             try PostgresSchema.migrate(connection)
@@ -54,11 +60,18 @@ package final class PostgresStore: Sendable {
             address,
             patience: Self.patience,
             settings: settings,
+            lineage: lineage,
             logger: logger,
             connection: connection
         )
         committer = PostgresCommitter(link, chain: name, ring: ring, logger: logger)
-        readers = PostgresReaders(address, count: Self.readerCount, patience: Self.patience, logger: logger)
+        readers = PostgresReaders(
+            address,
+            count: Self.readerCount,
+            patience: Self.patience,
+            lineage: lineage,
+            logger: logger
+        )
     }
 
     /// Whether a token's record could be committed now, as far as the last one told.
@@ -93,6 +106,14 @@ package final class PostgresStore: Sendable {
                 metadata: ["database.time": "\(server)", "our.time": "\(now.secondsSinceEpoch)"]
             )
         }
+    }
+
+    /// Whether `now` is near the server's time; what passed since it was read counts for it.
+    package func agrees(with now: NumericDate) async throws -> Bool {
+        let began = ContinuousClock.now
+        let server = try await readers.read { try $0.run(Self.readingClock).first?.integer(0) ?? 0 }
+        let passed = (ContinuousClock.now - began).components.seconds
+        return (-Self.clockTolerance...Self.clockTolerance + passed).contains(server - now.secondsSinceEpoch)
     }
 
     /// Counts the live jobs again, with what other processes did.

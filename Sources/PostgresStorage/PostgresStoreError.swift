@@ -7,6 +7,8 @@ package enum PostgresStoreError: Error, Hashable, Sendable, CustomStringConverti
     /// The value of `synchronous_commit`.
     case notDurable(String)
     case readOnly
+    /// Another server was promoted in its place.
+    case formerPrimary
     case newerSchema
     /// What the server says of a statement of ours.
     case refused(String)
@@ -23,6 +25,8 @@ package enum PostgresStoreError: Error, Hashable, Sendable, CustomStringConverti
             "synchronous_commit is \(value): a crash of the server would lose audit records of tokens that were released; run: ALTER DATABASE … SET synchronous_commit = on"
         case .readOnly:
             "the server is read-only, a standby perhaps; name the primary, or all hosts with target_session_attrs=read-write"
+        case .formerPrimary:
+            "the server was the primary before another was promoted in its place, and must not be written to; end it and make it a standby (pg_rewind); where going back to it is meant, restart all replicas"
         case .newerSchema: "the store was written by a newer jobsworth; run that version"
         case .refused(let message): "PostgreSQL refuses what the store needs: \(message)"
         case .replicaNameInvalid:

@@ -182,11 +182,11 @@ class Answer:
 class Connection:
     """One TCP connection that is kept; not for use from several threads."""
 
-    def __init__(self, port: int, *, timeout: float = 20, tls=None):
+    def __init__(self, port: int, *, timeout: float = 20, tls=None, host: str = HOST):
         if tls is None:
-            self._http = http.client.HTTPConnection(HOST, port, timeout=timeout)
+            self._http = http.client.HTTPConnection(host, port, timeout=timeout)
         else:
-            self._http = http.client.HTTPSConnection(HOST, port, timeout=timeout, context=tls)
+            self._http = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
 
     def call(self, method: str, target: str, *, headers=(), body: bytes | None = None) -> Answer:
         fields = list(headers.items()) if isinstance(headers, dict) else list(headers)
@@ -220,8 +220,8 @@ class Connection:
 
 
 def call(port: int, method: str, target: str, *, headers=(), body: bytes | None = None, timeout: float = 20,
-         tls=None) -> Answer:
-    with Connection(port, timeout=timeout, tls=tls) as connection:
+         tls=None, host: str = HOST) -> Answer:
+    with Connection(port, timeout=timeout, tls=tls, host=host) as connection:
         return connection.call(method, target, headers=headers, body=body)
 
 

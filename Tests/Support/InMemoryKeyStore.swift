@@ -22,6 +22,8 @@ package final class InMemoryKeyStore: KeyStore {
         var versions: [Int64] = []
         var clock: ClockReading?
         var error: (any Error)?
+        /// How far the clocks of the others are ahead of those who ask.
+        var clockOffset: Int64 = 0
         var meanwhile: (@Sendable () async -> Void)?
         /// Whether the replacement that breaks is stored all the same.
         var breakage: Bool?
@@ -39,6 +41,15 @@ package final class InMemoryKeyStore: KeyStore {
     /// Of every ring that was stored.
     package var versions: [Int64] {
         state.withLock { $0.versions }
+    }
+
+    /// The others' clocks are so many seconds ahead of ours, or behind.
+    package func setClocksApart(bySeconds seconds: Int64) {
+        state.withLock { $0.clockOffset = seconds }
+    }
+
+    package func agrees(with now: NumericDate) async throws -> Bool {
+        try working { abs($0.clockOffset) <= 2 }
     }
 
     /// What every operation throws from now on.

@@ -69,7 +69,7 @@ extension PostgresStoreError {
         switch self {
         case .malformedURL, .passwordInURL, .notDurable, .readOnly, .replicaNameInvalid:
             .wrongConfiguration(description)
-        case .unreachable, .newerSchema, .refused: .failed(description)
+        case .unreachable, .formerPrimary, .newerSchema, .refused: .failed(description)
         }
     }
 }

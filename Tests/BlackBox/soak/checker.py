@@ -28,6 +28,8 @@ class Rules:
     rotation_interval: int
     publication_lead: int
     maximum_published: int
+    always_answered: frozenset[str] = frozenset()
+    """The readers of JWK Sets that are answered whatever happens."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,13 @@ class Record:
                 found[key.get("kid")].setdefault(repr(sorted(key.items())), key)
         return {kid: list(keys.values()) for kid, keys in found.items()}
 
+    def revocations(self) -> dict[str, Event]:
+        """Each kid's first request to revoke it that was not refused: from then on nobody needs to accept it."""
+        asked: dict[str, Event] = {}
+        for event in self.those("revoke", "ok", "info"):
+            asked.setdefault(event.asked["kid"], event)
+        return asked
+
     def tokens_by_kid(self) -> dict[str, list[Token]]:
         tokens = defaultdict(list)
         for token in self.tokens:
@@ -160,7 +169,7 @@ def answer_of(event: Event) -> Answer:
 
 def every_token_verifies(record: Record) -> Iterator[Violation]:
     """I1: with every JWK Set that somebody received, or still may use, while the token lives."""
-    for event in record.those("verify", "fail"):
+    for event in failed_verifications(record):
         yield Violation("I1", "a verifier refused a token", {**event.asked, **event.answer})
     for kid, tokens in record.tokens_by_kid().items():
         yield from _sets_without(record, kid, tokens)
@@ -171,11 +180,19 @@ def every_token_verifies(record: Record) -> Iterator[Violation]:
                 yield Violation("I1", "a published key does not verify a token with its kid", token.evidence)
 
 
+def failed_verifications(record: Record) -> list[Event]:
+    """Those of keys that nobody had asked to revoke."""
+    revoked = {kid: event.invoked["monotonic"] for kid, event in record.revocations().items()}
+    return [event for event in record.those("verify", "fail")
+            if event.ended["monotonic"] < revoked.get(event.asked["kid"], float("inf"))]
+
+
 def _sets_without(record: Record, kid: str, tokens: list[Token]) -> Iterator[Violation]:
+    revoked = record.revocations().get(kid)
     answered = [token.answered for token in tokens]
     latest = list(itertools.accumulate((token.claims["exp"] for token in tokens), max))
     for answer in record.answers:
-        if kid in answer.kids:
+        if kid in answer.kids or (revoked and answer.received > revoked.invoked["wall"]):
             continue
         # Whoever received this set may use it until it is as old as max-age.
         count = bisect.bisect_left(answered, answer.sent + answer.max_age)
@@ -187,8 +204,11 @@ def _sets_without(record: Record, kid: str, tokens: list[Token]) -> Iterator[Vio
 
 
 def every_key_is_seen_before_it_signs(record: Record) -> Iterator[Violation]:
-    """I2: for its lead, by the second; the first key of each algorithm excepted."""
+    """I2: for its lead, by the second; the first key of each algorithm, and one in a revoked one's place, excepted."""
+    in_haste = {row["kid"] for row in activations(record) if row["reason"] == "revocation"}
     for kid, token, lead in leads(record):
+        if kid in in_haste:
+            continue
         if lead is None:
             yield Violation("I2", "a key signed that nobody had seen", token.evidence)
         elif lead < record.rules.publication_lead - 1:
@@ -211,9 +231,11 @@ def leads(record: Record) -> Iterator[tuple[str, Token, float | None]]:
 
 
 def _published(record: Record, kid: str) -> float | None:
-    """The last look without it: it was published after that, and nobody knows better."""
+    """The last look without it: it was published after that, and nobody knows better; where there is none, long ago."""
     index = next((index for index, answer in enumerate(record.answers) if kid in answer.kids), None)
-    return None if index is None else record.answers[max(0, index - 1)].sent
+    if index is None:
+        return None
+    return record.answers[index - 1].sent if index else 0
 
 
 def kids_name_keys(record: Record) -> Iterator[Violation]:
@@ -241,19 +263,32 @@ def sets_are_public_and_bounded(record: Record) -> Iterator[Violation]:
                 yield Violation("G18", "a private member is published", {**evidence, "members": sorted(private)})
 
 
+def readers_are_always_answered(record: Record) -> Iterator[Violation]:
+    """I11: whatever fails behind the load balancer."""
+    for event in record.those("jwks", "fail", "info"):
+        if event.process in record.rules.always_answered:
+            yield Violation("I11", "nobody answered with the JWK Set",
+                            {"reader": event.process, "at": event.invoked["wall"], **event.answer})
+
+
 def rotations_happen_once(record: Record) -> Iterator[Violation]:
     """G03: several who rotate at once do it once, and the ring's version never goes back."""
     algorithms = {kid: keys[0].get("alg") for kid, keys in record.materials().items()}
-    latest: dict[str, tuple[float, str]] = {}
+    latest: dict[str, tuple[float, str, str]] = {}
     activated: Counter[str] = Counter()
-    for row in activations(record):
+    # Each replica has a log of its own, and nobody knows in which order what one second saw was done.
+    for row in sorted(activations(record), key=lambda row: row["at"]):
         activated[row["kid"]] += 1
-        algorithm = algorithms.get(row["kid"])
+        if (algorithm := algorithms.get(row["kid"])) is None:
+            continue  # from before the record: nobody was shown the key
         at = datetime.datetime.fromisoformat(row["at"]).timestamp()
-        if algorithm in latest and at - latest[algorithm][0] < record.rules.rotation_interval:
+        before, _, reason = latest.get(algorithm, (float("-inf"), "", ""))
+        # In one second the one that was asked for may have been the later.
+        is_unclear = at == before and reason != "due"
+        if at - before < record.rules.rotation_interval and row["reason"] == "due" and not is_unclear:
             yield Violation("G03", "two activations within one rotation interval",
                             {"kids": [latest[algorithm][1], row["kid"]], "apart": at - latest[algorithm][0]})
-        latest[algorithm] = (at, row["kid"])
+        latest[algorithm] = (at, row["kid"], row["reason"])
     for kid, count in activated.items():
         if count > 1:
             yield Violation("G03", "a key was activated more than once", {"kid": kid, "count": count})
@@ -320,6 +355,28 @@ def no_token_after_an_end(record: Record) -> Iterator[Violation]:
         if end and token.claims["iat"] > end["wall"]:
             yield Violation("I5", "a token was issued after the acknowledged end of its job",
                             {**token.evidence, "ended": end["wall"]})
+
+
+def no_token_of_a_revoked_key(record: Record) -> Iterator[Violation]:
+    """I5, for keys: none that was asked for after the acknowledged revocation of the key that signed it."""
+    acknowledged = {}
+    for event in record.those("revoke", "ok"):
+        acknowledged.setdefault(event.asked["kid"], event.ended["wall"])
+    for token in record.tokens:
+        revoked = acknowledged.get(token.header.get("kid"))
+        if revoked and token.invoked > revoked:
+            yield Violation("I5", "a revoked key signed", {**token.evidence, "revoked": revoked})
+
+
+def acknowledged_jobs_are_stored(record: Record) -> Iterator[Violation]:
+    """I4: in the database as it is at the end, where somebody looked into it."""
+    for shown in record.those("jobs_stored", "ok"):
+        stored = shown.answer["ended"]
+        for job in sorted({event.answer["job"] for event in record.those("register", "ok")} - stored.keys()):
+            yield Violation("I4", "an acknowledged job is not in the database", {"job": job})
+        for job in acknowledged_ends(record):
+            if not stored.get(job):
+                yield Violation("I4", "an acknowledged end is not in the database", {"job": job})
 
 
 def one_time_things_happen_once(record: Record) -> Iterator[Violation]:
@@ -402,7 +459,9 @@ def every_token_is_recorded_once(record: Record) -> Iterator[Violation]:
 
 def _records_without_requests(record: Record, rows: dict) -> Iterator[Violation]:
     """A record without a token is right where the issuer died before its answer; then somebody asked in vain."""
-    unheard = rows.keys() - {token.claims.get("jti") for token in record.tokens}
+    known = {event.answer["job"] for event in record.those("register", "ok")}
+    recorded = {jti for jti, found in rows.items() if found[0]["job"] in known}
+    unheard = recorded - {token.claims.get("jti") for token in record.tokens}
     in_vain = len(record.those("token", "info", "fail"))
     if len(unheard) > in_vain:
         yield Violation("I9", "more records than requests", {"records": len(unheard), "requests": in_vain})
@@ -410,7 +469,8 @@ def _records_without_requests(record: Record, rows: dict) -> Iterator[Violation]
 
 CHECKS = (
     every_token_verifies, every_key_is_seen_before_it_signs, kids_name_keys, sets_are_public_and_bounded,
-    rotations_happen_once, acknowledged_jobs_live, no_token_after_an_end, one_time_things_happen_once, every_jti_is_new,
+    readers_are_always_answered, rotations_happen_once, acknowledged_jobs_live, no_token_after_an_end,
+    no_token_of_a_revoked_key, acknowledged_jobs_are_stored, one_time_things_happen_once, every_jti_is_new,
     claims_are_what_was_registered, every_token_is_recorded_once,
 )
 
@@ -418,5 +478,8 @@ CHECKS = (
 def check(history: list[dict], rules: Rules,
           verify: Callable[[str, dict], bool] = signature_verifies) -> list[Violation]:
     """Every violation that the history proves."""
-    record = Record(history, rules, verify)
+    return violations_in(Record(history, rules, verify))
+
+
+def violations_in(record: Record) -> list[Violation]:
     return [violation for question in CHECKS for violation in question(record)]

@@ -15,7 +15,8 @@ from soak import checker
 from soak.recorder import Recorder, history_in
 
 ISSUER = "https://ci.example"
-RULES = checker.Rules(ISSUER, lifetime=60, rotation_interval=20, publication_lead=8, maximum_published=4)
+RULES = checker.Rules(ISSUER, lifetime=60, rotation_interval=20, publication_lead=8, maximum_published=4,
+                      always_answered=frozenset(["p"]))
 START = 1_800_000_000
 FACTS = {"repository": "acme/widgets", "ref": "refs/tags/50%", "workflow": "deploy", "run_id": "7"}
 
@@ -90,6 +91,12 @@ class Story:
     def rotated(self, at: float, version: int, *, lasted: float = 0.01) -> "Story":
         return self.tell(at, "rotate", "ok", {}, {"version": version, "changes": []}, lasted=lasted)
 
+    def revoked(self, at: float, key: Key, outcome: str = "ok") -> "Story":
+        return self.tell(at, "revoke", outcome, {"kid": key.kid}, {})
+
+    def stored(self, **ended: bool) -> "Story":
+        return self.tell(800, "jobs_stored", "ok", {}, {"ended": ended})
+
     def audited(self, verifies: bool = True) -> list[dict]:
         self.tell(900, "audit_show", "ok", {}, {"records": self.records})
         self.tell(901, "audit_verify", "ok" if verifies else "fail", {}, {})
@@ -107,6 +114,19 @@ def usual() -> Story:
             .activated(2, FIRST).activated(22, SECOND).rotated(1, 1).rotated(2, 2))
 
 
+def in_haste(reason: str) -> Story:
+    """A key that signs seconds after it was published."""
+    story = Story().registered(0).jwks(1, FIRST).token(2).jwks(4.9, FIRST, max_age=1).revoked(5, FIRST).jwks(6, SECOND)
+    story.token(7, SECOND).activated(6, SECOND)
+    story.records[-1]["reason"] = reason
+    return story
+
+
+def elsewhere() -> Story:
+    story = usual()
+    story.records.append({"operation": "token", "decision": "permit", "jti": "theirs", "job": "theirs"})
+    return story
+
 
 KEPT = {
     "a usual run": usual(),
@@ -120,16 +140,24 @@ KEPT = {
     "a retried registration": usual().registered(14, status=200),
     "being told to come back": usual().no_token(14, 503).no_token(14, 429).no_token(14, 0),
     "a record whose token was lost": usual().tell(15, "token", "info", {"job": "j1", "audience": "a"}, {}),
+    "a revoked key that is out of the set": usual().revoked(30, FIRST).jwks(31, SECOND, OTHER),
+    "a revocation of which nobody knows": usual().revoked(30, FIRST, "info").jwks(31, SECOND, OTHER),
+    "a verifier that refused a revoked key":
+        usual().revoked(30, FIRST).tell(31, "verify", "fail", {"jti": "x", "kid": FIRST.kid}, {"error": "no such key"}),
+    "a key in a revoked one's place": in_haste("revocation"),
+    "a database that has everything": usual().ended(14).stored(j1=True),
+    "a record of somebody else's job": elsewhere(),
     "turns at the same time": usual().rotated(30, 5, lasted=2).rotated(31, 4, lasted=3),
 }
-KEPT["a record whose token was lost"].records.append({"operation": "token", "decision": "permit", "jti": "lost"})
+KEPT["a record whose token was lost"].records.append(
+    {"operation": "token", "decision": "permit", "jti": "lost", "job": "j1"})
 
 BROKEN = {
     "a JWK Set without the key of a live token": ("I1", usual().jwks(40, OTHER, SECOND)),
     "a copy that is still fresh when the key signs":
         ("I1", usual().jwks(9, FIRST, OTHER, max_age=5)),
     "a published key that does not verify": ("I1", usual().token(15, SECOND, signer=FIRST)),
-    "a verifier that refused": ("I1", usual().tell(15, "verify", "fail", {"jti": "x"}, {"error": "no such key"})),
+    "a verifier that refused": ("I1", usual().tell(15, "verify", "fail", {"jti": "x", "kid": FIRST.kid}, {"error": "no such key"})),
     "a key that nobody saw": ("I2", usual().token(15, Key("ES256"))),
     "a key that was seen too late":
         ("I2", Story().registered(0).jwks(1, FIRST).token(2).jwks(4.9, FIRST).jwks(5, FIRST, SECOND)
@@ -146,6 +174,13 @@ BROKEN = {
     "an acknowledged job that is gone": ("I4", usual().no_token(14, 401)),
     "an acknowledged end that is forgotten": ("I4", usual().ended(14).token(15, SECOND, iat=START + 13)),
     "an end that is refused": ("I4", usual().tell(14, "end", "fail", {"job": "j1"}, {"status": 404})),
+    "a revoked key that signs on": ("I5", usual().revoked(14, SECOND).token(16, SECOND)),
+    "a verifier that refused before the key was revoked":
+        ("I1", usual().tell(15, "verify", "fail", {"jti": "x", "kid": FIRST.kid}, {"error": "?"}).revoked(16, FIRST)),
+    "a standby in haste, and nobody revoked": ("I2", in_haste("asked")),
+    "a reader that nobody answered": ("I11", usual().tell(14, "jwks", "info", {}, {"error": "lost"})),
+    "an acknowledged job that the database lost": ("I4", usual().stored()),
+    "an acknowledged end that the database lost": ("I4", usual().ended(14).stored(j1=False)),
     "a token issued after the end": ("I5", usual().ended(14).token(16, SECOND)),
     "one reference, two jobs": ("I6", usual().registered(14, job="j2", status=200)),
     "one reference that is new twice": ("I6", usual().registered(14)),
@@ -168,7 +203,8 @@ BROKEN = {
     "a record that nobody asked for": ("I9", usual().token(15, SECOND, recorded=1)),
     "a record of another key": ("I9", usual().token(15, SECOND)),
 }
-BROKEN["a record that nobody asked for"][1].records.append({"operation": "token", "decision": "permit", "jti": "odd"})
+BROKEN["a record that nobody asked for"][1].records.append(
+    {"operation": "token", "decision": "permit", "jti": "odd", "job": "j1"})
 BROKEN["a record of another key"][1].records[-1]["kid"] = FIRST.kid
 
 

@@ -44,6 +44,13 @@ import Testing
         return all
     }
 
+    @Test(arguments: [(0, true), (10, false), (-10, false)] as [(Int64, Bool)])
+    func `the time is what the server's clock says, within two seconds`(offset: Int64, isRight: Bool) async throws {
+        defer { close() }
+        let now = Int64(Date().timeIntervalSince1970)
+        #expect(try await stores[0].agrees(with: NumericDate(secondsSinceEpoch: now + offset)) == isRight)
+    }
+
     @Test func `the end of a job at one is the end of its tokens at all, in whatever order they come`() async throws {
         defer { close() }
         for _ in 0..<10 {

@@ -469,6 +469,27 @@ import Testing
         #expect(try !#require(served.rings.last).publishedKids.contains(kid))
     }
 
+    @Test(arguments: [-10, 10] as [Int64])
+    func `while the clocks of those who share the store differ no key is turned, and one can be revoked`(
+        seconds: Int64
+    ) async throws {
+        let store = InMemoryKeyStore(try ring())
+        let custodian = try custodian(store)
+        _ = try await custodian.turn(at: Rotations.reading(3000))
+        store.setClocksApart(bySeconds: seconds)
+        let before = try await store.keyRing()
+        let due = Rotations.reading(12_000)
+        let outcome = try await custodian.turn(at: due)
+        #expect(outcome.transitions.isEmpty)
+        #expect(outcome.waits.map(\.cause) == [.clock, .clock])
+        await #expect(throws: RotationRefusal.clockUncertain) {
+            try await custodian.perform(.activateStandbys([.ES256]), at: due)
+        }
+        #expect(try await store.keyRing() == before)
+        let revoked = try await custodian.perform(.revoke(try kid(0)), at: due)
+        #expect(try revoked.state.ring.active(.ES256)?.kid == kid(1))
+    }
+
     @Test func `the ledger is obeyed while the clock is in doubt`() async throws {
         let store = InMemoryKeyStore(try ring())
         let custodian = try custodian(store)
