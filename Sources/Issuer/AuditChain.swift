@@ -1,8 +1,12 @@
 private import Crypto
+package import JOSE
 
 /// The hash chain over the audit records: changing, dropping or swapping one changes every digest after it.
 package enum AuditChain {
     package static let beginning = [UInt8](repeating: 0, count: 32)
+    /// What the one chain of a SQLite store is called, where chains have names; it keeps the name when the store is
+    /// copied into one that several processes share.
+    package static let soleName: ByteString = "sqlite"
 
     package static func digest(after previous: [UInt8], sequence: Int64, document: [UInt8]) -> [UInt8] {
         var hash = SHA256()

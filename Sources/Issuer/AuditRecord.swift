@@ -33,6 +33,8 @@ package struct AuditRecord: Hashable, Sendable {
         case keyRevoke = "key_revoke"
         case keyReseal = "key_reseal"
         case keyDrill = "key_drill"
+        /// A head of this log was signed.
+        case auditHead = "audit_head"
         case clockAccept = "clock_accept"
         case backup
         case restore

@@ -8,6 +8,8 @@ package enum KeyCommand: Hashable, Sendable {
     case ask(KeyRequest)
     case drill
     case reseal
+    /// A signed head of the log.
+    case auditHead
     /// The records of tokens that a key signed.
     case tokens(kid: ByteString, after: Int64)
 
@@ -23,6 +25,7 @@ package enum KeyCommand: Hashable, Sendable {
         case .ask(.revokeAll): "keys revoke all"
         case .drill: "keys drill"
         case .reseal: "keys reseal"
+        case .auditHead: "audit head"
         case .tokens: "keys tokens"
         }
     }
@@ -36,7 +39,7 @@ package enum KeyCommand: Hashable, Sendable {
         case .tokens(let kid, let sequence):
             object["kid"] = .string(kid)
             object["after"] = .integer(sequence)
-        case .ask(.revokeAll), .drill, .reseal: break
+        case .ask(.revokeAll), .drill, .reseal, .auditHead: break
         }
     }
 
@@ -63,6 +66,7 @@ package enum KeyCommand: Hashable, Sendable {
         case "keys revoke all": self = .ask(.revokeAll)
         case "keys drill": self = .drill
         case "keys reseal": self = .reseal
+        case "audit head": self = .auditHead
         case "keys tokens":
             self = .tokens(kid: try Self.kid(object), after: try object.integer("after", in: 0...Int64.max) ?? 0)
         default: return nil

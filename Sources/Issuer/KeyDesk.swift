@@ -8,7 +8,7 @@ package struct KeyDesk: Sendable {
     private let secrets: any SecretStore
     private let jobs: any JobStore
     private let uses: any KeyUseLog
-    private let auditLog: any AuditLog
+    private let auditLog: any AuditLog & AuditChains
     private let sealer: any KeySealer
     private let resealing: Resealing
     private let requestTokens: RequestTokenKey
@@ -17,7 +17,7 @@ package struct KeyDesk: Sendable {
     /// `elapsed` is a clock that only runs; a drill is timed by it.
     package init(
         custodian: KeyCustodian,
-        store: any KeyStore & SecretStore & JobStore & KeyUseLog & AuditLog,
+        store: any KeyStore & SecretStore & JobStore & KeyUseLog & AuditLog & AuditChains,
         sealer: any KeySealer,
         resealing: Resealing,
         requestTokens: RequestTokenKey,
@@ -47,6 +47,7 @@ package struct KeyDesk: Sendable {
             case .drill: return try await drill(at: reading.wall)
             case .reseal:
                 return JSONObject([("sealed", .integer(Int64(try await resealing.perform(at: reading.wall))))])
+            case .auditHead: return try await auditHead(at: reading.wall)
             case .tokens(let kid, let sequence): return try await tokens(signedBy: kid, after: sequence)
             }
         } catch let refusal as RotationRefusal {
@@ -101,6 +102,20 @@ package struct KeyDesk: Sendable {
         ])
         document["through"] = page.through.map { .integer($0) }
         return document
+    }
+
+    /// The head covers its own record, so that none is given out that the log does not know of.
+    private func auditHead(at now: NumericDate) async throws -> JSONObject {
+        let signer = try PreparedAuditHead.Signer(SigningKeys(opening: try await keys.keyRing(), with: sealer))
+        try await auditLog.append(
+            AuditRecord(at: now, operation: .auditHead, decision: .permit, reason: "ok", kid: signer.kid)
+        )
+        let head = AuditHead(try await auditLog.auditChains(), at: now.internetDate)
+        let signed = try PreparedAuditHead(head: head).signed(by: signer)
+        return JSONObject([
+            ("head", .string(signed.compact)), ("kid", .string(signed.kid)), ("at", .string(head.at)),
+            ("count", .integer(head.count)), ("chains", .integer(Int64(head.chains.count))),
+        ])
     }
 
     /// All that a revocation does but the change: read the ring, open the standby, sign, verify, commit a record.

@@ -99,6 +99,8 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case ledgerUnusable = "ledger_unusable"
     case fileNotWritten = "file_not_written"
     case sealingKeyNotReplaced = "sealing_key_not_replaced"
+    /// Others share the store, and would not open what is sealed anew.
+    case sealingKeyNotPrepared = "sealing_key_not_prepared"
 
     /// Whether somebody should look at it: what was to happen once happened again.
     package var isAlarm: Bool { self == .grantUsed }

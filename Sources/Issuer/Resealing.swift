@@ -65,6 +65,8 @@ package final class Resealing: Sendable {
     private func refusingUnwritable<Value>(_ body: () throws -> Value) throws(Refusal) -> Value {
         do {
             return try body()
+        } catch let refusal as Refusal {
+            throw refusal
         } catch {
             throw Refusal(.sealingKeyNotReplaced)
         }

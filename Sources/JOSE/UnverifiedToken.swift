@@ -43,14 +43,16 @@ package struct UnverifiedToken: Sendable {
     ///   - types: What `typ` may be instead, in lower case.
     ///   - ignored: Header members that may stand there and mean nothing to us, as the `x5t` of an issuer that names its
     ///     key twice (RFC 7515 §4.1.7); none may be one that has to be understood.
+    ///   - limit: The most bytes of what is not a token.
     /// - Throws: ``VerificationError``: `tokenTooLarge`, `malformedToken`, `malformedHeader`, `headerMemberNotAllowed`,
     ///   `algorithmNotAllowed`, `typNotAllowed` or `keyIDInvalid`, checked in this order.
     package init(
         parsing bytes: [UInt8],
         types: Set<ByteString> = Self.types,
-        ignoring ignored: Set<ByteString> = []
+        ignoring ignored: Set<ByteString> = [],
+        upTo limit: Int = Self.maximumBytes
     ) throws(VerificationError) {
-        guard bytes.count <= Self.maximumBytes else { throw .tokenTooLarge }
+        guard bytes.count <= limit else { throw .tokenTooLarge }
         let (first, second) = try Self.dots(in: bytes)
         let header = try Self.decode(bytes[..<first])
         payload = try Self.decode(bytes[(first + 1)..<second])

@@ -5,7 +5,7 @@ package import JOSE
 /// Fills a database that holds no store yet, all or nothing.
 package final class PostgresImport {
     /// What the copied log is called among the chains of replicas.
-    package static let chainName: ByteString = "copied"
+    package static let chainName = AuditChain.soleName
 
     private let connection: PostgresConnection
     private let chain: Int64

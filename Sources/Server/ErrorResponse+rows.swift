@@ -187,6 +187,10 @@ extension ErrorResponse {
             unavailable(
                 "the sealing key was not replaced; check the disk and its folder's permissions, restart, then try again"
             )
+        case .sealingKeyNotPrepared:
+            conflict(
+                "replicas would not open what is sealed anew; run jobsworth keys reseal --prepare, copy the file that it names to every replica, then try again"
+            )
         }
     }
 

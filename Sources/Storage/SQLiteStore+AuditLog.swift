@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 package import Issuer
-import JOSE
+package import JOSE
 package import Keys
 import Synchronization
 
@@ -83,5 +83,32 @@ extension SQLiteStore: AuditLog {
         let kids = ring.keys.filter { $0.state == .active }.map(\.kid)
         activeKeys.withLock { $0 = ActiveKeys(version: version, digest: digest, kids: kids) }
         return kids
+    }
+}
+
+extension SQLiteStore: AuditChains {
+    /// The one chain of a store that one process owns.
+    package func auditChains() async throws(StoreError) -> [AuditChainHead] {
+        try await writer.read { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: "SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1"
+            )
+            return [
+                AuditChainHead(
+                    name: AuditChain.soleName,
+                    sequence: row?["sequence"] ?? 0,
+                    digest: (row?["digest"] as Data?).map { Array($0) } ?? AuditChain.beginning
+                )
+            ]
+        }
+    }
+
+    package func records(
+        of chain: ByteString,
+        after sequence: Int64,
+        limit: Int
+    ) async throws(StoreError) -> [StoredAuditRecord] {
+        chain == AuditChain.soleName ? try await records(after: sequence, limit: limit) : []
     }
 }

@@ -20,6 +20,11 @@ package struct SealingKeyFile: Sendable {
         SealingKeyFile(path: path + ".new")
     }
 
+    /// Where a key waits that others, who share the store, must have before anything is sealed with it.
+    package var next: SealingKeyFile {
+        SealingKeyFile(path: path + ".next")
+    }
+
     package func key() throws -> [UInt8] {
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         guard let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue else {
@@ -37,15 +42,33 @@ package struct SealingKeyFile: Sendable {
 
     /// Writes a new random key as the draft, and answers it.
     package func makeDraft() throws -> [UInt8] {
+        try draft.make()
+    }
+
+    /// Writes a new random key as the next one; one that waits already stays, for others may have it.
+    package func makeNext() throws {
+        if !next.exists { _ = try next.make() }
+    }
+
+    private func make() throws -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        try DurableFile.write(Base64URL.encode(key) + [UInt8(ascii: "\n")], to: draft.path)
+        try DurableFile.write(Base64URL.encode(key) + [UInt8(ascii: "\n")], to: path)
         return key
     }
 
     /// The draft is the key from now on.
     package func promoteDraft() throws {
         try DurableFile.move(draft.path, to: path)
+    }
+
+    /// The next key is the key from now on; whoever shares the folder may have said so before.
+    package func promoteNext() throws {
+        do {
+            try DurableFile.move(next.path, to: path)
+        } catch {
+            guard !next.exists, exists else { throw error }
+        }
     }
 
     package func removeDraft() {

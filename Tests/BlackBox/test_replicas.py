@@ -481,3 +481,58 @@ def test_a_store_moves_to_replicas_and_no_token_breaks(issuers, replicas, server
         assert at(second, runner).register(registration()).id
     finally:
         group.end_all()
+
+
+# --- the sealing key -------------------------------------------------------------------------------------------------
+
+def test_replicas_with_folders_of_their_own_take_over_a_new_sealing_key(replicas):
+    """One has the new key before anything is sealed with it, the other only later; neither is started again for it."""
+    first, second = replicas(2)
+    group = first.group
+    shared = group.directory / "keys"
+    for replica in (first, second):
+        replica.kill()
+        folder = group.directory / f"keys-{replica.name}"
+        shutil.copytree(shared, folder, ignore=shutil.ignore_patterns("*.sock", "*lock*"))
+        folder.chmod(0o700)
+        replica.environment["JOBSWORTH_STORAGE_DIRECTORY"] = str(folder)
+        replica.spawn()
+    poll(lambda: first.ready() and second.ready(), seconds=30, what="both")
+    runner = first.runner("acme/*")
+    job = runner.register()
+    old = (shared / "issuer.sealing-key").read_text()
+
+    # Nothing is sealed with a key that the replicas could not have.
+    done = first.cli("keys", "reseal")
+    assert done.returncode == 1 and "sealing_key_not_prepared" in done.stderr and "--prepare" in done.stderr
+    new = Path(first.operator("keys", "reseal", "--prepare").strip())
+    assert new == shared / "issuer.sealing-key.next" and new.stat().st_mode & 0o777 == 0o600
+    prepared = new.read_text()
+    # Said again, it is the same: others may have it.
+    first.operator("keys", "reseal", "--prepare")
+    first.operator("keys", "rotate")
+    assert new.read_text() == prepared != old
+    shutil.copy2(new, group.directory / "keys-r1" / new.name)
+    assert "sealed anew" in first.operator("keys", "reseal")
+    assert not new.exists() and (shared / "issuer.sealing-key").read_text() == prepared
+
+    def status(replica) -> int:
+        return ask(job, replica).status
+
+    taken = group.directory / "keys-r1" / "issuer.sealing-key"
+    poll(lambda: taken.read_text() == prepared, seconds=10, what="the new key in the first one's folder")
+    # The one without it signs no more once its ring is too old, and publishes.
+    poll(lambda: status(second) == 503, seconds=15, what="503 at the second")
+    assert second.jwks() == first.jwks() and status(first) == 200
+    shutil.copy2(taken, group.directory / "keys-r2" / new.name)
+    poll(lambda: status(second) == 200, seconds=15, what="a token of the second")
+    assert status(first) == 200
+    # The next keys are sealed with the new one, whoever makes them, and all start with it.
+    first.operator("keys", "prepare", "--algorithm", "ES256")
+    for replica in (first, second):
+        assert (group.directory / f"keys-{replica.name}" / "issuer.sealing-key").read_text() == prepared
+        replica.kill()
+        replica.start()
+        assert status(replica) == 200
+    record, = [record for record in first.audit() if record["operation"] == "key_reseal"]
+    assert record["decision"] == "permit"

@@ -77,12 +77,24 @@ struct KeysCommand: AsyncParsableCommand {
             discussion: """
                 A crash at any moment leaves a sealing key that opens everything. Older backups need the older sealing \
                 key: keep it with them, or make a new backup.
+
+                Replicas on PostgreSQL must have the new key first: run it with --prepare, copy the file that it names \
+                beside the sealing key of every replica, then run it without. Each replica takes the new key over by \
+                itself.
                 """
         )
+        @Flag(help: "On PostgreSQL: make the new key, print its file, and change nothing else.")
+        var prepare = false
         @OptionGroup var store: StorageOptions
 
         func run() async throws {
-            let answer = try await OperatorConnection(store).perform(.keys(.reseal))
+            let connection = try OperatorConnection(store)
+            if prepare {
+                let path = try connection.prepareSealingKey()
+                let answer = JSONObject([("file", .string(ByteString(path)))])
+                return StandardStreams.print(store.json ? answer.line : path)
+            }
+            let answer = try await connection.perform(.keys(.reseal))
             StandardStreams.print(store.json ? answer.line : "\(answer.shown("sealed")) secrets sealed anew")
         }
     }

@@ -48,6 +48,21 @@ struct OperatorConnection {
         }
     }
 
+    /// Makes the key that replicas are to have before their store is sealed anew with it; answers where it lies.
+    func prepareSealingKey() throws -> String {
+        guard database != nil else {
+            throw CommandFailure.wrongUsage(
+                "--prepare is for replicas on PostgreSQL; keys reseal alone does it all here"
+            )
+        }
+        do {
+            try files.prepareFolder()
+            return try StoreSealingKey(files, configured: place.sealingKeyFile, isShared: true).prepare()
+        } catch let error as StoreFileError {
+            throw error.failure
+        }
+    }
+
     /// Only the first runner may be there before the first start; everything else would look at nothing.
     private func refuseMissingStore(_ command: OperatorCommand) throws {
         if case .addRunner = command { return }
@@ -169,7 +184,7 @@ extension OperatorCommand {
         case .listRunners, .listRepositories, .showKeys, .showPublication, .noteSighting, .showAudit: true
         // Of two approvals the first stands.
         case .listWaitingJobs, .approveJob: true
-        case .keys(.rotate), .keys(.ask(.revoke)), .keys(.tokens), .keys(.drill): true
+        case .keys(.rotate), .keys(.ask(.revoke)), .keys(.tokens), .keys(.drill), .keys(.auditHead): true
         case .keys, .addRunner, .rotateRunner, .revokeRunner, .forgetRepository, .renameRepository, .backUp: false
         }
     }

@@ -1,4 +1,3 @@
-import Crypto
 import Issuer
 import JOSE
 import Logging
@@ -19,27 +18,22 @@ enum SharedAudit {
     }
 
     /// Checks every chain, and that it ends where the store says it ends.
-    static func verify(_ database: SharedDatabase) async throws {
-        try await withLog(of: database) { log in
-            var (total, lines): (Int64, [String]) = (0, [])
-            var heads = SHA256()
+    static func verify(_ database: SharedDatabase, _ summary: inout AuditSummary) async throws {
+        summary = try await withLog(of: database) { [summary] log in
+            var summary = summary
             for chain in try await log.auditChains() {
-                let last = try await verified(chain, log)
-                let digest = ByteString(Base64URL.encode(last?.digest ?? AuditChain.beginning)).string
-                let line = "\(last?.sequence ?? 0) \(digest) \(chain.name)"
-                heads.update(data: Array((line + "\n").utf8))
-                total += last?.sequence ?? 0
-                lines.append(line)
+                let end = try await verified(chain, log, &summary)
+                summary.add(chain.name, endingAt: end)
             }
-            let head = ByteString(Base64URL.encode(Array(heads.finalize()))).string
-            StandardStreams.print((["\(total) \(head)"] + lines).joined(separator: "\n"))
+            return summary
         }
     }
 
     /// The last record of a chain that holds.
     private static func verified(
         _ chain: AuditChainHead,
-        _ log: any IssuerStore & AuditChains
+        _ log: any IssuerStore,
+        _ summary: inout AuditSummary
     ) async throws -> StoredAuditRecord? {
         var last: StoredAuditRecord?
         try await forEach(of: chain.name, log) { page in
@@ -49,6 +43,7 @@ enum SharedAudit {
                 )
             }
             last = page.last
+            summary.look(at: page, of: chain.name)
         }
         // It may have grown since its end was read.
         guard last?.sequence ?? 0 >= chain.sequence else {
@@ -62,7 +57,7 @@ enum SharedAudit {
 
     private static func forEach(
         of chain: ByteString,
-        _ log: any IssuerStore & AuditChains,
+        _ log: any IssuerStore,
         _ body: ([StoredAuditRecord]) throws -> Void
     ) async throws {
         var sequence: Int64 = 0
@@ -74,16 +69,16 @@ enum SharedAudit {
         }
     }
 
-    private static func withLog(
+    private static func withLog<Value>(
         of database: SharedDatabase,
-        _ body: (any IssuerStore & AuditChains) async throws -> Void
-    ) async throws {
+        _ body: (any IssuerStore) async throws -> Value
+    ) async throws -> Value {
         // The one line that says what failed is the command's own.
         let logger = Logger(label: "jobsworth") { _ in SwiftLogNoOpLogHandler() }
         let log = try database.open(replica: SharedDatabase.operatorName, logger: logger)
         defer { log.close() }
         do {
-            try await body(log)
+            return try await body(log)
         } catch is StoreError {
             throw CommandFailure.failed("the log cannot be read; is the database there?")
         }

@@ -4,7 +4,7 @@ import Storage
 
 /// All that an issuer keeps, in one store of whatever engine.
 protocol IssuerStore: KeyStore, RunnerStore, RepositoryStore, JobStore, AuditLog, PublicationStore, BackupSource,
-    SecretStore, KeyUseLog
+    SecretStore, KeyUseLog, AuditChains
 {
     /// Whether a token's record could be committed now.
     var isWritable: Bool { get }

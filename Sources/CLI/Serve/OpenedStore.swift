@@ -71,8 +71,12 @@ struct OpenedStore {
         // From here on keys lie open in memory.
         _ = jobsworth_forbid_inspection()
         StoreRestoration.removeLeftovers(of: place.files)
-        let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile)
-        let sealer = ReplaceableKeySealer(try await sealingKey.sealer(of: store, initialise: place.initialise))
+        let isShared = place.database != nil
+        let sealingKey = StoreSealingKey(place.files, configured: place.sealingKeyFile, isShared: isShared)
+        let sealer = ReplaceableKeySealer(
+            try await sealingKey.sealer(of: store, initialise: place.initialise),
+            successors: { isShared ? sealingKey.successors : [] }
+        )
         let opened = OpenedStore(
             lock: place.database == nil ? lock : nil,
             store: store,

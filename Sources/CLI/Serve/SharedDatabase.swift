@@ -31,7 +31,7 @@ struct SharedDatabase {
     }
 
     /// The store, with our records in the chain of `replica`; nil for one that nobody had before.
-    func open(replica: ByteString?, logger: Logger) throws -> any IssuerStore & AuditChains {
+    func open(replica: ByteString?, logger: Logger) throws -> any IssuerStore {
         do {
             return try PostgresStore(PostgresAddress(url), replica: replica, logger: logger)
         } catch let error as PostgresStoreError {
@@ -41,7 +41,7 @@ struct SharedDatabase {
     #else
     var problem: String? { Self.missing }
 
-    func open(replica: ByteString?, logger: Logger) throws -> any IssuerStore & AuditChains {
+    func open(replica: ByteString?, logger: Logger) throws -> any IssuerStore {
         throw CommandFailure.wrongConfiguration(Self.missing)
     }
 

@@ -12,9 +12,12 @@ struct StoreSealingKey: SealingKeyReplacement {
     private let files: StoreFiles
     private let file: SealingKeyFile
     private let isConfigured: Bool
+    private let isShared: Bool
 
-    init(_ files: StoreFiles, configured path: String?) {
+    /// `isShared` is whether other processes open the same store with keys of their own folders.
+    init(_ files: StoreFiles, configured path: String?, isShared: Bool = false) {
         self.files = files
+        self.isShared = isShared
         file = SealingKeyFile(path: path ?? files.sealingKey)
         isConfigured = path != nil
     }
@@ -29,6 +32,10 @@ struct StoreSealingKey: SealingKeyReplacement {
         }
         if file.draft.exists, let sealer = try sealer(file.draft, opening: ring) {
             try file.promoteDraft()
+            return sealer
+        }
+        if file.next.exists, let sealer = try sealer(file.next, opening: ring) {
+            try file.promoteNext()
             return sealer
         }
         guard file.exists else { throw StoreFileError.sealingKeyMissing(file.path) }
@@ -65,14 +72,43 @@ struct StoreSealingKey: SealingKeyReplacement {
         if !file.exists, file.draft.exists { try file.promoteDraft() }
     }
 
+    /// Where others share the store, what they were given before.
     func makeDraft() throws -> any KeySealer {
-        try AESGCMKeySealer(keyEncryptionKey: file.makeDraft())
+        if isShared {
+            guard file.next.exists else { throw Refusal(.sealingKeyNotPrepared) }
+            return try AESGCMKeySealer(keyEncryptionKey: file.next.key())
+        }
+        return try AESGCMKeySealer(keyEncryptionKey: file.makeDraft())
     }
 
     func promoteDraft() throws {
-        try file.promoteDraft()
+        try isShared ? file.promoteNext() : file.promoteDraft()
+    }
+
+    /// The path of a key for everybody who shares the store to have before anything is sealed with it.
+    func prepare() throws -> String {
+        try file.makeNext()
+        return file.next.path
+    }
+
+    /// What may be the key when the one in use is not: the file, which another process of this folder may have replaced,
+    /// and the next one.
+    var successors: [SealingKeySuccessor] {
+        let file = file
+        let replaced = Self.successor(file) {}
+        // Where it cannot be moved, it is found again at the next start.
+        let next = Self.successor(file.next) { try? file.promoteNext() }
+        return [replaced, next].compactMap(\.self)
+    }
+
+    private static func successor(
+        _ file: SealingKeyFile,
+        succeed: @escaping @Sendable () -> Void
+    ) -> SealingKeySuccessor? {
+        guard let key = try? file.key(), let sealer = try? AESGCMKeySealer(keyEncryptionKey: key) else { return nil }
+        return SealingKeySuccessor(sealer: sealer, succeed: succeed)
     }
 
     static let wrong =
-        "the sealing key is not the one that this store was sealed with; put the right file back, nothing was changed"
+        "the sealing key is not the one that this store was sealed with; put the right file back, after keys reseal the new one; nothing was changed"
 }

@@ -21,6 +21,23 @@ import Testing
         AuditChain.firstBreak(in: try await store.records(after: 0, limit: 100_000), after: nil)
     }
 
+    @Test func `the end of each chain is its last record`() async throws {
+        let temporary = try await TemporaryStore()
+        let job = try await temporary.registered()
+        for _ in 0..<3 {
+            #expect(try await commit(temporary, job) == nil)
+            let ends = try await temporary.store.auditChains()
+            for end in ends {
+                let records = try await temporary.store.records(of: end.name, after: 0, limit: 100)
+                #expect(records.last?.sequence ?? 0 == end.sequence)
+                #expect(records.last?.digest ?? AuditChain.beginning == end.digest)
+            }
+            let own = try await temporary.store.records(after: 0, limit: 100)
+            #expect(ends.contains { $0.sequence == own.last?.sequence && $0.digest == own.last?.digest })
+        }
+        #expect(try await temporary.store.records(of: "nobody", after: 0, limit: 100) == [])
+    }
+
     @Test func `a permit of a live job is recorded as it is`() async throws {
         let temporary = try await TemporaryStore()
         let ring = try TestKeys.ring()

@@ -5,7 +5,7 @@ import Keys
 import Storage
 
 protocol TestedStore: KeyStore, JobStore, AuditLog, RunnerStore, RepositoryStore, SecretStore, KeyUseLog,
-    PublicationStore, BackupSource
+    PublicationStore, BackupSource, AuditChains
 {
     var isWritable: Bool { get }
     var liveJobCount: Int { get }

@@ -8,6 +8,7 @@ import Synchronization
 import TestSupport
 
 final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, KeyStore, SecretStore, KeyUseLog,
+    AuditChains,
     PublicationStore, BackupSource
 {
     let keyStore = InMemoryKeyStore()
@@ -186,6 +187,25 @@ final class InMemoryStore: JobStore, AuditLog, RunnerStore, RepositoryStore, Key
             }
             return Array(all.filter { $0.sequence > sequence }.prefix(limit))
         }
+    }
+
+    func auditChains() async throws(StoreError) -> [AuditChainHead] {
+        let last = try await records(after: 0, limit: .max).last
+        return [
+            AuditChainHead(
+                name: AuditChain.soleName,
+                sequence: last?.sequence ?? 0,
+                digest: last?.digest ?? AuditChain.beginning
+            )
+        ]
+    }
+
+    func records(
+        of chain: ByteString,
+        after sequence: Int64,
+        limit: Int
+    ) async throws(StoreError) -> [StoredAuditRecord] {
+        try await records(after: sequence, limit: limit)
     }
 
     // MARK: Runners

@@ -385,6 +385,39 @@ import Testing
         #expect(replacement.opens(try await store.keyRing()))
     }
 
+    @Test func `a process takes over the sealing key that another has sealed the store with`() async throws {
+        let (old, next) = (try DraftedSealingKey.sealer(7), try DraftedSealingKey.sealer(9))
+        let known = Mutex<[SealingKeySuccessor]>([])
+        let successions = Mutex(0)
+        let other = ReplaceableKeySealer(old, successors: { known.withLock { $0 } })
+        let ring = try await store.keyRing().resealed(from: old, to: next)
+        // Until the key is there, nothing opens, and nothing is replaced.
+        #expect(throws: KeyRingError.self) { try SigningKeys(opening: ring, with: other) }
+        let wrong = SealingKeySuccessor(sealer: try DraftedSealingKey.sealer(8)) { successions.withLock { $0 += 100 } }
+        let right = SealingKeySuccessor(sealer: next) { successions.withLock { $0 += 1 } }
+        known.withLock { $0 = [wrong, right] }
+        #expect(throws: Never.self) { try SigningKeys(opening: ring, with: other) }
+        known.withLock { $0 = [] }
+        #expect(throws: Never.self) { try SigningKeys(opening: ring, with: other) }
+        #expect(successions.withLock { $0 } == 1)
+        // What it seals from now on, all others open.
+        let sealed = try other.seal([1], context: "c")
+        #expect(try next.unseal(sealed, context: "c") == [1])
+    }
+
+    // MARK: The head of the log
+
+    @Test func `a head covers its own record, by a key that signs now`() async throws {
+        let answer = try await perform(.auditHead)
+        #expect(operations == ["audit_head permit ok"])
+        let compact = try #require(answer["head"]?.stringValue)
+        let verified = try VerifiedAuditHead(parsing: compact.bytes, believing: Self.settledRing.get().published)
+        #expect(try verified.kid == active())
+        #expect(verified.head.count == 1 && answer["count"] == .integer(1))
+        let last = try #require(try await store.records(after: 0, limit: .max).last)
+        #expect(verified.head.chains == [AuditChainHead(name: "sqlite", sequence: 1, digest: last.digest)])
+    }
+
     // MARK: Publication and backup
 
     @Test func `what is to be published is what the issuer serves`() async throws {

@@ -26,6 +26,7 @@ import Testing
             .showPublication, .noteSighting(place: "bucket", kids: ["a", "b"]),
             .noteSighting(place: "bucket", kids: []), .backUp(path: "/a b/c\n"),
             .keys(.rotate(clockIsRight: false)), .keys(.rotate(clockIsRight: true)), .keys(.drill), .keys(.reseal),
+            .keys(.auditHead),
             .keys(.ask(.prepare(nil))), .keys(.ask(.prepare([.ES256]))),
             .keys(.ask(.activateStandbys([.RS256]))), .keys(.ask(.activate("k"))), .keys(.ask(.retire("k"))),
             .keys(.ask(.revoke("k"))), .keys(.ask(.revokeAll)), .keys(.tokens(kid: "k", after: 0)),
@@ -122,7 +123,9 @@ import Testing
     }
 
     @Test(
-        arguments: [.rotate(clockIsRight: true), .ask(.revokeAll), .drill, .reseal, .tokens(kid: "k", after: 0)]
+        arguments: [
+            .rotate(clockIsRight: true), .ask(.revokeAll), .drill, .reseal, .auditHead, .tokens(kid: "k", after: 0),
+        ]
             as [KeyCommand]
     )
     func `without the sealing key no key is touched`(command: KeyCommand) async throws {
