@@ -40,7 +40,7 @@ lint: ## Style, and which module may import what
 	@python3 Tests/Support/check_imports.py
 
 # Those that wait for sockets by the clock run by themselves: two cores are two threads, and a property takes one for long.
-ON_SOCKETS := ^(CLITests|AgentTests)\.
+ON_SOCKETS := ^(CLITests|AgentTests|PublicationTests)\.
 
 unit: packages database ## Build everything once and run the Swift tests
 	@swift build $(SWIFT_FLAGS) --build-tests --quiet

@@ -81,7 +81,7 @@ package struct SealingKeyFile: Sendable {
     private static func isRootsAlone(_ attributes: [FileAttributeKey: Any]?, _ mode: Int) -> Bool {
         let owner = (attributes?[.ownerAccountID] as? NSNumber)?.intValue
         let group = (attributes?[.groupOwnerAccountID] as? NSNumber)?.intValue
-        return mode & 0o037 == 0 && owner == 0 && group == 0
+        return mode & 0o777 == 0o440 && owner == 0 && group == 0
     }
 
     private static func decoded(_ text: [UInt8]) -> [UInt8]? {

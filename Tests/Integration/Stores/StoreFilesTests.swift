@@ -134,6 +134,20 @@ import Testing
         #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile(path: path).key() }
     }
 
+    @Test func `one with the mode that systemd shows is taken if it is root's alone`() throws {
+        let path = try write("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd/v8=", mode: 0o440)
+        guard chown(path, 0, 0) == 0 else {
+            // Who is not root cannot make such a file: this one is its own.
+            #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile(path: path).key() }
+            return
+        }
+        #expect(try SealingKeyFile(path: path).key().count == 32)
+        #expect(chown(path, 0, 1) == 0)
+        #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile(path: path).key() }
+        #expect(chown(path, 1, 0) == 0)
+        #expect(throws: StoreFileError.permissionsTooOpen(path)) { try SealingKeyFile(path: path).key() }
+    }
+
     @Test(arguments: [0o600, 0o400, 0o700])
     func `one that only its owner can reach is not`(mode: Int) throws {
         let path = try write("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd/v8=", mode: mode)
