@@ -34,30 +34,30 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let load: ServerLoad
     private var phase = Phase.firstHead
     private var deadline = NIODeadline.distantFuture
-    private var clock: RepeatedTask?
+    private let clock: DeadlineClock
+    private var context: ChannelHandlerContext?
     private var headBytes = 0
     private var requestLineHasEnded = false
 
-    init(limits: RequestLimits, load: ServerLoad) {
+    init(limits: RequestLimits, load: ServerLoad, clock: DeadlineClock) {
         self.limits = limits
         self.load = load
+        self.clock = clock
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
         enter(.firstHead)
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        clock = context.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in
-            let (handler, context) = bound.value
-            handler.check(context)
-        }
+        clock.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        clock?.cancel()
+        clock.remove(self)
+        self.context = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        clock?.cancel()
+        clock.remove(self)
         context.fireChannelInactive()
     }
 
@@ -105,15 +105,12 @@ final class DeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Who is idle gives way when the server is crowded, so that idle connections cannot shut others out.
-    private func check(_ context: ChannelHandlerContext) {
+    func check() {
         let givesWay = phase == .nextRequest && load.isCrowded
-        guard givesWay || deadline < .now() else { return }
+        guard givesWay || deadline < .now(), let context else { return }
         deadline = .distantFuture
         context.fireUserInboundEventTriggered(Exceeded.time(phase))
     }
-
-    /// One timer a connection, looked at twice a second: to set one for every phase cost more than the request.
-    private static let tick = TimeAmount.milliseconds(500)
 
     private func allowance(_ phase: Phase) -> TimeAmount {
         switch phase {

@@ -16,7 +16,8 @@ package struct Listener: Sendable {
     private let tls: TLSIdentity?
     private let peers: AllowedPeers
     private let hotPaths: HotPaths?
-    private let rounds = TokenRounds()
+    private let rounds = PerEventLoop(TokenRound.init(eventLoop:))
+    private let clocks = PerEventLoop(DeadlineClock.init(eventLoop:))
     private let bound: @Sendable () -> Void
 
     /// A listener that ``Listeners`` opens; `bound` is called when the socket accepts connections, and `peers` may
@@ -117,7 +118,7 @@ package struct Listener: Sendable {
     private func addHandlers(_ channel: any Channel, peer: uid_t?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            let deadlines = DeadlineHandler(limits: limits, load: load)
+            let deadlines = DeadlineHandler(limits: limits, load: load, clock: clocks.value(on: channel.eventLoop))
             guard let tls else {
                 try pipeline.addHandler(deadlines)
                 return try addHTTP1Handlers(channel, deadlines, peer)
@@ -145,7 +146,7 @@ package struct Listener: Sendable {
     private func addHTTP1Handlers(_ channel: any Channel, _ deadlines: DeadlineHandler, _ peer: uid_t?) throws {
         let pipeline = channel.pipeline.syncOperations
         if let hotPaths {
-            let round = rounds.round(of: channel.eventLoop)
+            let round = rounds.value(on: channel.eventLoop)
             try pipeline.addHandler(
                 FastPathHandler(
                     paths: hotPaths,
