@@ -110,7 +110,7 @@ docker-replay: ## The same for every stage of the Dockerfile: compiles in a Debi
 	@Tests/Support/install_packages.sh debootstrap iproute2 curl
 	@python3 -m Tests.Replay
 
-bench: release ## The performance table, peers side by side
+bench: release database ## The performance table, peers side by side
 	@Tests/Support/install_packages.sh nginx-light wrk nghttp2-client openssl python3-venv
 	@JOBSWORTH_BINARY=$(RELEASE_BINARY) python3 -m Benchmarks $(BENCH_OPTIONS)
 

@@ -9,19 +9,22 @@ import signal
 import sys
 import tempfile
 
-from . import agent, live, overload, rounds
+from . import agent, live, overload, replicas, rounds
 from .faults import BenchmarkError, say
 from .installed import HERE, build_programs, install_peers
 from .machine import machine
 from .processes import tool, two_cores
 from .report import report, save, write_picture
-from .rows import Row, STEADY, agent_rows, live_rows, overload_rows
+from .rows import Row, STEADY, agent_rows, live_rows, overload_rows, replica_rows
 from .run import Run
 
 TOOLS = {
     "taskset": "util-linux", "wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx-light", "openssl": "openssl",
 }  # fmt: skip
-SUBJECTS = {"rounds": rounds.measure, "overload": overload.measure, "live": live.measure, "agent": agent.measure}
+SUBJECTS = {
+    "rounds": rounds.measure, "overload": overload.measure, "live": live.measure, "replicas": replicas.measure,
+    "agent": agent.measure,
+}  # fmt: skip
 
 
 def at_least_one(text: str) -> int:
@@ -60,6 +63,7 @@ def rows(run: Run, subjects: list[str]) -> list[Row]:
         "rounds": STEADY,
         "live": live_rows(run.live_jobs),
         "overload": [*overload_rows("ES256"), *overload_rows("RS256")],
+        "replicas": replica_rows(),
         "agent": agent_rows(run.watches),
     }
     return [row for subject in by_subject if subject in subjects for row in by_subject[subject]]

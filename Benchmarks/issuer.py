@@ -99,13 +99,19 @@ def header_of(token: str) -> dict[str, str]:
 
 def check_audit(run: Run, target: Target) -> int:
     """Every token that the load was given must be in the log; asked after the server has stopped."""
-    command = [str(run.binary), "audit", "show", "--json", "--storage", storage(run, target.name)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+    permits = permitted_tokens(run, storage(run, target.name))
+    if permits < target.answered:
+        raise BenchmarkError(f"{target.name}: {target.answered} tokens, but only {permits} audit records")
+    return permits
+
+
+def permitted_tokens(run: Run, storage_url: str, **extra: str) -> int:
+    """How many tokens the log of a store says were permitted."""
+    command = [str(run.binary), "audit", "show", "--json", "--storage", storage_url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(**extra)) as process:
         permits = sum(is_permitted_token(line) for line in process.stdout)
     if process.returncode != 0:
         raise BenchmarkError(f"audit show exited with {process.returncode}")
-    if permits < target.answered:
-        raise BenchmarkError(f"{target.name}: {target.answered} tokens, but only {permits} audit records")
     return permits
 
 

@@ -109,6 +109,23 @@ def overload_rows(algorithm: str) -> list[Row]:
     ]  # fmt: skip
 
 
+def replica_rows() -> list[Row]:
+    rows = []
+    for count in (1, 2, 3):
+        name, plural = f"replicas.{count}", "" if count == 1 else "s"
+        rows += [
+            Row(f"ES256 tokens of {count} replica{plural} on PostgreSQL, all on one core", f"{name}.rate", "/s"),
+            Row("· CPU of a token at its replica", f"{name}.replica_us", "µs"),
+            Row("· CPU of a token at the database", f"{name}.database_us", "µs"),
+            Row("· latency p99", f"{name}.p99_ms", "ms"),
+        ]
+    return rows + [
+        Row("A job registered, its token, its end: 1 replica on PostgreSQL", "replicas.cycles.rate", "/s"),
+        Row("· CPU at the replica", "replicas.cycles.replica_us", "µs"),
+        Row("· CPU at the database", "replicas.cycles.database_us", "µs"),
+    ]
+
+
 def agent_rows(watches: int) -> list[Row]:
     streams = f"{watches:,}".replace(",", " ")
     return [

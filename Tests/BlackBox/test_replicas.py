@@ -15,6 +15,7 @@ import pytest
 import databases
 import harness
 from harness import Connection, assert_error, claims_of, header_of, in_parallel, poll, registration
+from standins import self_made_certificate
 
 FAST = {"JOBSWORTH_KEYS_REFRESH_INTERVAL": "3s", "JOBSWORTH_TOKENS_RATE_LIMIT": "0", "JOBSWORTH_ALGORITHM": "ES256"}
 
@@ -389,6 +390,13 @@ def test_a_replica_whose_clock_is_not_the_databases_signs_nothing(replicas, offs
 
 # --- starting --------------------------------------------------------------------------------------------------------
 
+def private(file: Path, text: str) -> str:
+    """A file that libpq takes for a secret's."""
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return str(file)
+
+
 def refused(*arguments: str, **environment: str):
     directory = harness.new_directory()
     try:
@@ -436,6 +444,42 @@ def test_backups_are_left_to_the_databases_own_tools(replicas):
     first, = replicas(1)
     done = first.cli("backup", str(first.directory / "b"))
     assert done.returncode == 1 and "pg_dump" in done.stderr
+
+
+def test_tls_and_passwords_are_those_of_libpqs_own_files():
+    directory = harness.new_directory()
+    directory.chmod(0o755)
+    ours, theirs = (self_made_certificate(directory, name) for name in ("database", "another"))
+    shared = databases.Server(harness.new_directory())
+    try:
+        shutil.chown(ours[1], shared.data.stat().st_uid)
+        shared.start(ssl="on", ssl_cert_file=str(ours[0]), ssl_key_file=str(ours[1]))
+        group = databases.Replicas(shared, directory, **FAST)
+        shared.query(f"ALTER ROLE {databases.USER} PASSWORD 'hunter2'")
+        (shared.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        shared.process.send_signal(signal.SIGHUP)
+        passwords = private(directory / "pgpass", f"{harness.HOST}:{shared.port}:*:{databases.USER}:hunter2\n")
+        group.storage += f"?sslmode=verify-full&sslrootcert={ours[0]}"
+        poll(lambda: "no password" in refused("--storage", group.storage).stderr, seconds=20, what="pg_hba.conf")
+        stranger = refused("--storage", group.storage.replace("database.pem", "another.pem"), PGPASSFILE=passwords)
+        assert stranger.returncode == 1 and "certificate verify failed" in stranger.stderr
+        plain = refused("--storage", group.storage.partition("?")[0] + "?sslmode=disable", PGPASSFILE=passwords)
+        assert plain.returncode == 1 and "no encryption" in plain.stderr
+        service = private(directory / "services", f"[ci]\nhost={harness.HOST}\nport={shared.port}\ndbname={group.name}\n"
+                          f"user={databases.USER}\nsslmode=verify-full\nsslrootcert={ours[0]}\n")
+        group.environment |= {"PGPASSFILE": passwords}
+        first, = group.start(1)
+        first.runner("acme/*").register(registration())
+        group.environment |= {"PGSERVICEFILE": service}
+        group.storage = "postgres://?service=ci"
+        first, second = group.start(1)
+        job = first.runner("acme/*").register(registration())
+        assert ask(job, second).status == 200
+        assert "hunter2" not in "".join(replica.log.read_text() for replica in group.all)
+        group.end_all()
+    finally:
+        shared.remove()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 # --- moving up -------------------------------------------------------------------------------------------------------
