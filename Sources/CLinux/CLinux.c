@@ -227,13 +227,13 @@ static void kill_children(void) {
     closedir(processes);
 }
 
-int jobsworth_end_children(int milliseconds) {
+int jobsworth_end_children(int grace, int milliseconds) {
     // Those of a child that dies become ours: round by round until there are none.
-    for (int waited = 0; waited <= milliseconds; waited += 2) {
+    for (int waited = 0; waited <= grace + milliseconds; waited += 2) {
         pid_t ended;
         while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {}
         if (ended < 0 && errno == ECHILD) return 0;
-        kill_children();
+        if (waited >= grace) kill_children();
         usleep(2000);
     }
     return -1;

@@ -20,7 +20,11 @@ final class ChildProcess: Sendable {
     /// How long what the command left behind is given to die, in milliseconds.
     private static let patience: Int32 = 10_000
 
+    /// How long it has before, where it was told to end: in milliseconds.
+    private static let grace: Int32 = 1_000
+
     private let state = Mutex(State.preparing(stop: nil))
+    private let isTold = Atomic(false)
     let leadsGroup: Bool
 
     /// A signal that came before the command ran.
@@ -79,6 +83,7 @@ final class ChildProcess: Sendable {
     }
 
     private func forward(_ signal: Int32, to pid: pid_t) {
+        if signal != SIGUSR1, signal != SIGUSR2 { isTold.store(true, ordering: .relaxed) }
         if leadsGroup {
             kill(-pid, signal)
         } else if signal != SIGINT, signal != SIGQUIT {
@@ -112,7 +117,8 @@ final class ChildProcess: Sendable {
         state.withLock { $0 = .ended }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        if jobsworth_end_children(Self.patience) != 0 {
+        let grace = isTold.load(ordering: .relaxed) ? Self.grace : 0
+        if jobsworth_end_children(grace, Self.patience) != 0 {
             StandardStreams.complain("processes of the job could not be ended, and may go on")
         }
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)

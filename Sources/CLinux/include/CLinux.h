@@ -82,7 +82,8 @@ int jobsworth_await(pid_t pid);
 /// From now on, what a dying child leaves behind becomes a child of this process.
 int jobsworth_adopt_orphans(void);
 
-/// Kills every child of this process, and what they leave behind; -1 where some live on after so many milliseconds.
-int jobsworth_end_children(int milliseconds);
+/// Waits for every child of this process and for what they leave behind, and after `grace` milliseconds kills them; -1
+/// where some live on after so many milliseconds more.
+int jobsworth_end_children(int grace, int milliseconds);
 
 #endif
