@@ -450,7 +450,7 @@ def test_tls_and_passwords_are_those_of_libpqs_own_files():
     directory = harness.new_directory()
     directory.chmod(0o755)
     ours, theirs = (self_made_certificate(directory, name) for name in ("database", "another"))
-    shared = databases.Server(harness.new_directory())
+    shared, group = databases.Server(harness.new_directory()), None
     try:
         shutil.chown(ours[1], shared.data.stat().st_uid)
         shared.start(ssl="on", ssl_cert_file=str(ours[0]), ssl_key_file=str(ours[1]))
@@ -476,8 +476,9 @@ def test_tls_and_passwords_are_those_of_libpqs_own_files():
         job = first.runner("acme/*").register(registration())
         assert ask(job, second).status == 200
         assert "hunter2" not in "".join(replica.log.read_text() for replica in group.all)
-        group.end_all()
     finally:
+        for replica in group.all if group else []:
+            replica.kill()
         shared.remove()
         shutil.rmtree(directory, ignore_errors=True)
 
