@@ -15,6 +15,8 @@ DEBUG_BINARY = $(abspath $(SCRATCH))/debug/jobsworth
 # What `make bench` is told, as BENCH_OPTIONS=--quick.
 BENCH_OPTIONS ?=
 RELEASE_BINARY = $(abspath $(SCRATCH))/release/jobsworth
+# The binary that is tested from outside; a landing gives the one that ships.
+TESTED ?= $(DEBUG_BINARY)
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-18s %s\n", $$1, $$2}'
@@ -69,7 +71,7 @@ model: ## The protocol of the rotation, searched state by state
 blackbox: packages database venv ## The built binary from outside, with real servers and clients
 	@Tests/Support/install_packages.sh haproxy openssl systemd
 	@swift build $(SWIFT_FLAGS) --quiet --product jobsworth
-	@JOBSWORTH_BINARY=$(DEBUG_BINARY) $(VENV)/bin/python -m pytest -q Tests/BlackBox
+	@JOBSWORTH_BINARY=$(abspath $(TESTED)) $(VENV)/bin/python -m pytest -q Tests/BlackBox
 
 # Those that look at the issuer from outside only, and never into SQLite's file.
 ON_POSTGRES := test_tokens test_jobs test_concurrency test_fast_path test_policy test_opt_in

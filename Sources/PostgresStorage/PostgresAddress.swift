@@ -1,6 +1,8 @@
 import CPostgres
 
 /// Where the database is, as libpq's connection URI says it; the password comes from libpq's own places.
+///
+/// Whoever has one has libpq: it is loaded here, and nothing of it is called before.
 package struct PostgresAddress: Hashable, Sendable {
     /// The URI as it was given.
     package let uri: String
@@ -21,8 +23,9 @@ package struct PostgresAddress: Hashable, Sendable {
     }
 
     /// - Throws: ``PostgresStoreError/malformedURL`` for what libpq does not take, ``PostgresStoreError/passwordInURL``
-    ///   for a URI that would show a password to everyone who lists processes.
+    ///   for a URI that would show a password to everyone who lists processes, ``PostgresStoreError/libraryMissing(_:)``.
     package init(_ text: String) throws(PostgresStoreError) {
+        if let failure = jobsworth_load_libpq() { throw .libraryMissing(String(cString: failure)) }
         uri = text
         var failure: UnsafeMutablePointer<CChar>?
         // What libpq says of a bad URI repeats it, and perhaps a password.

@@ -11,11 +11,11 @@ extension PostgresStore: PublicationStore {
     }
 
     package func trustedClock() async throws -> ClockReading? {
-        try await readers.read { try Self.setting(.trustedClock, $0) }.flatMap(ClockReading.init(stored:))
+        try await readers.read { try Self.setting(.trustedClock, $0) }.flatMap(ClockReading.init(document:))
     }
 
     package func setTrustedClock(_ reading: ClockReading) async throws {
-        try await set(.trustedClock, reading.stored)
+        try await set(.trustedClock, reading.document)
     }
 
     /// The discovery document as the issuer serves it.
@@ -46,22 +46,5 @@ extension PostgresStore: PublicationStore {
                 )
             )
         }
-    }
-}
-
-extension ClockReading {
-    fileprivate var stored: [UInt8] {
-        JSONObject([
-            ("wall", .integer(wall.secondsSinceEpoch)),
-            ("sinceBoot", .integer(sinceBoot.components.seconds)),
-            ("boot", .string(boot)),
-        ]).serialized
-    }
-
-    fileprivate init?(stored bytes: [UInt8]) {
-        guard case .object(let object)? = try? JSONReader.read(bytes), case .integer(let wall)? = object["wall"],
-            case .integer(let sinceBoot)? = object["sinceBoot"], case .string(let boot)? = object["boot"]
-        else { return nil }
-        self.init(wall: NumericDate(secondsSinceEpoch: wall), sinceBoot: .seconds(sinceBoot), boot: boot)
     }
 }

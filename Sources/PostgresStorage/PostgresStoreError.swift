@@ -1,5 +1,7 @@
 /// Why a database cannot be used as a store; the text says how to mend it.
 package enum PostgresStoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// libpq can't be loaded; what the loader says.
+    case libraryMissing(String)
     case malformedURL
     case passwordInURL
     /// What libpq says; it names host, port and user, never a password.
@@ -16,6 +18,8 @@ package enum PostgresStoreError: Error, Hashable, Sendable, CustomStringConverti
 
     package var description: String {
         switch self {
+        case .libraryMissing(let message):
+            "libpq, PostgreSQL's client library, can't be loaded: \(message); install it (Debian: apt-get install libpq5)"
         case .malformedURL:
             "the storage URL is none that libpq takes; write it as postgres://USER@HOST:PORT/DATABASE, other settings after ?"
         case .passwordInURL:

@@ -13,11 +13,11 @@ extension SQLiteStore {
     }
 
     package func trustedClock() async throws -> ClockReading? {
-        try await writer.read { try Self.setting(.trustedClock, in: $0).flatMap(ClockReading.init(stored:)) }
+        try await writer.read { try Self.setting(.trustedClock, in: $0).flatMap(ClockReading.init(document:)) }
     }
 
     package func setTrustedClock(_ reading: ClockReading) async throws {
-        try await writer.write { try Self.set(.trustedClock, reading.stored, in: $0.database) }
+        try await writer.write { try Self.set(.trustedClock, reading.document, in: $0.database) }
     }
 
     /// The discovery document as the issuer serves it.
@@ -42,23 +42,6 @@ extension SQLiteStore {
                 """,
             arguments: [setting.rawValue, Data(document)]
         )
-    }
-}
-
-extension ClockReading {
-    fileprivate var stored: [UInt8] {
-        JSONObject([
-            ("wall", .integer(wall.secondsSinceEpoch)),
-            ("sinceBoot", .integer(sinceBoot.components.seconds)),
-            ("boot", .string(boot)),
-        ]).serialized
-    }
-
-    fileprivate init?(stored bytes: [UInt8]) {
-        guard case .object(let object)? = try? JSONReader.read(bytes), case .integer(let wall)? = object["wall"],
-            case .integer(let sinceBoot)? = object["sinceBoot"], case .string(let boot)? = object["boot"]
-        else { return nil }
-        self.init(wall: NumericDate(secondsSinceEpoch: wall), sinceBoot: .seconds(sinceBoot), boot: boot)
     }
 }
 

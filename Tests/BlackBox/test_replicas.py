@@ -483,6 +483,23 @@ def test_tls_and_passwords_are_those_of_libpqs_own_files():
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def test_libpq_and_what_it_brings_is_in_the_process_only_where_postgresql_is_meant(issuers, replicas):
+    def has_libpq(issuer) -> bool:
+        return "/libpq.so" in Path(f"/proc/{issuer.process.pid}/maps").read_text()
+
+    first, = replicas(1)
+    assert has_libpq(first)
+    assert not has_libpq(issuers.start())
+
+
+def test_without_libpq_it_says_what_to_install(server):
+    directory = harness.new_directory()
+    (directory / "libpq.so.5").touch()
+    answer = refused("--storage", server.url("any"), LD_LIBRARY_PATH=str(directory))
+    assert answer.returncode == 78 and "apt-get install libpq5" in answer.stderr, answer
+    shutil.rmtree(directory)
+
+
 # --- moving up -------------------------------------------------------------------------------------------------------
 
 def test_a_store_moves_to_replicas_and_no_token_breaks(issuers, replicas, server):

@@ -67,7 +67,7 @@ extension PostgresStore: IssuerStore {
 extension PostgresStoreError {
     var failure: CommandFailure {
         switch self {
-        case .malformedURL, .passwordInURL, .notDurable, .readOnly, .replicaNameInvalid:
+        case .libraryMissing, .malformedURL, .passwordInURL, .notDurable, .readOnly, .replicaNameInvalid:
             .wrongConfiguration(description)
         case .unreachable, .formerPrimary, .newerSchema, .refused: .failed(description)
         }

@@ -1,2 +1,0 @@
-// The C interface of PostgreSQL's client library, for Sources/PostgresStorage.
-#include <libpq-fe.h>
