@@ -13,16 +13,26 @@ enum StandardStreams {
     }
 
     static func print(_ line: String) {
-        write(Array((line + "\n").utf8))
+        write(Array((shown(line) + "\n").utf8))
     }
 
     static func complain(_ message: String) {
-        try? FileHandle.standardError.write(contentsOf: Data(("jobsworth: " + message + "\n").utf8))
+        try? FileHandle.standardError.write(contentsOf: Data(("jobsworth: " + shown(message) + "\n").utf8))
     }
 
     /// A message whose first word a program reads: nothing before it.
     static func complainPlainly(_ message: String) {
-        try? FileHandle.standardError.write(contentsOf: Data((message + "\n").utf8))
+        try? FileHandle.standardError.write(contentsOf: Data((shown(message) + "\n").utf8))
+    }
+
+    /// Without control characters but tabs and the ends of lines: what a message quotes of others must not steer the terminal.
+    private static func shown(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "\u{FFFD}" : $0 }))
+    }
+
+    private static func isControl(_ character: Unicode.Scalar) -> Bool {
+        character != "\n" && character != "\t" && character.properties.generalCategory == .control
     }
 
     /// All of standard input, up to `limit` bytes.

@@ -67,7 +67,8 @@ package struct AuditHead: Hashable, Sendable {
 
     private static func chain(_ value: JSONValue) throws(AuditHeadFault) -> AuditChainHead {
         guard let row = value.objectValue, row.members.count == 3, let name = row["name"]?.stringValue,
-            let index = row["index"]?.integerValue, index > 0, let text = row["digest"]?.stringValue,
+            Runner.isValidName(name), let index = row["index"]?.integerValue, index > 0,
+            let text = row["digest"]?.stringValue,
             let digest = try? Base64URL.decode(text.bytes), digest.count == AuditChain.beginning.count
         else { throw .malformed }
         return AuditChainHead(name: name, sequence: index, digest: digest)

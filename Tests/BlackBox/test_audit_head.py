@@ -131,6 +131,12 @@ def test_a_head_of_a_sqlite_store_finds_whatever_is_taken_out_or_written_anew(is
     refused(issuer, file, "log_cut")
 
 
+def test_what_a_message_quotes_does_not_steer_the_terminal():
+    answer = harness.run_cli("audit", "verify", "--head", "/no\x1b]0;such\x07\x9b\nfile\tat all")
+    assert answer.returncode == 1 and "/no\N{REPLACEMENT CHARACTER}]0;such" in answer.stderr
+    assert not set("\x1b\x07\x9b") & set(answer.stderr) and "file\tat all" in answer.stderr
+
+
 def test_one_head_covers_the_chains_of_all_replicas_while_they_write(group, server):
     first, second = group.start(2)
     runner = first.runner("acme/*")

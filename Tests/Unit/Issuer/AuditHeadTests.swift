@@ -241,4 +241,12 @@ import Testing
         object["other"] = "x"
         #expect(throws: AuditHeadFault.malformed) { try AuditHead(parsing: object) }
     }
+
+    @Test(arguments: ["", "\u{1B}[31m", "a\nb", "ä"] as [ByteString])
+    func `a chain has a name that a replica may have`(name: ByteString) throws {
+        let (_, key) = try keys.signer(.ES256)
+        let end = AuditChainHead(name: name, sequence: 1, digest: AuditChain.beginning)
+        let object = AuditHead([end], at: "2026-11-22T04:00:00Z").document(signedBy: key.publicKey)
+        #expect(throws: AuditHeadFault.malformed) { try AuditHead(parsing: object) }
+    }
 }
