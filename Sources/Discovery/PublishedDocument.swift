@@ -17,6 +17,11 @@ package struct PublishedDocument: Hashable, Sendable {
         self.cacheControl = ByteString("public, max-age=\(maximumAge)")
     }
 
+    /// The same bytes, to be asked for again before each use (RFC 9111 §5.2.2.1): there may be a newer document.
+    package var notKept: PublishedDocument {
+        PublishedDocument(body: body, contentType: contentType, maximumAge: 0)
+    }
+
     package static func providerMetadata(_ metadata: ProviderMetadata) -> PublishedDocument {
         PublishedDocument(
             body: metadata.serialized,

@@ -5,11 +5,11 @@ package import Keys
 extension ClockReading {
     /// Both clocks of the machine, asked at the edge only.
     package static var now: ClockReading {
-        ClockReading(wall: .now, sinceBoot: sinceBoot, boot: boot)
+        ClockReading(wall: .now, sinceBoot: timeSinceBoot, boot: boot)
     }
 
     /// Sleep included: a machine that slept for hours did not have its clock moved.
-    private static var sinceBoot: Duration {
+    package static var timeSinceBoot: Duration {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))

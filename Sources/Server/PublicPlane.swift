@@ -7,26 +7,51 @@ private import Synchronization
 /// Discovery document and JWK Set from memory: whatever happens to the store, these two are answered.
 package final class PublicPlane: Sendable {
     private let metadata: PublishedAnswers
-    private let jwkSet: Mutex<PublishedAnswers>
+    private let jwkSet: Mutex<JWKSetAnswers>
+    private let isOld: @Sendable () -> Bool
     private let configurationPath: ByteString
     private let jwkSetPaths: [ByteString]
 
-    package init(issuer: IssuerIdentifier, metadata: PublishedDocument, jwkSet: PublishedDocument) {
+    private struct JWKSetAnswers {
+        let current: PublishedAnswers
+        let old: PublishedAnswers
+
+        init(_ document: PublishedDocument) {
+            current = PublishedAnswers(document)
+            old = PublishedAnswers(document.notKept)
+        }
+    }
+
+    /// While `isOld`, others may have published keys of which this process has not heard.
+    ///
+    /// Its JWK Set is answered all the same, for it may be the only one that is to be had; but no cache keeps it.
+    package init(
+        issuer: IssuerIdentifier,
+        metadata: PublishedDocument,
+        jwkSet: PublishedDocument,
+        isOld: @escaping @Sendable () -> Bool = { false }
+    ) {
         self.metadata = PublishedAnswers(metadata)
-        self.jwkSet = Mutex(PublishedAnswers(jwkSet))
+        self.jwkSet = Mutex(JWKSetAnswers(jwkSet))
+        self.isOld = isOld
         configurationPath = issuer.path + WellKnownPath.configuration
         jwkSetPaths = [issuer.path + WellKnownPath.jwkSet, issuer.path + WellKnownPath.jwkSetAlias]
     }
 
     /// The JWK Set from now on.
     package func publish(jwkSet document: PublishedDocument) {
-        let answers = PublishedAnswers(document)
+        let answers = JWKSetAnswers(document)
         jwkSet.withLock { $0 = answers }
+    }
+
+    private var publishedSet: PublishedAnswers {
+        let isOld = isOld()
+        return jwkSet.withLock { isOld ? $0.old : $0.current }
     }
 
     /// The answer for one of our paths, by its exact bytes; nil for any other.
     package func document(for request: PlaneRequest) -> PlaneResponse? {
-        if jwkSetPaths.contains(request.path) { return answer(request, with: jwkSet.withLock { $0 }) }
+        if jwkSetPaths.contains(request.path) { return answer(request, with: publishedSet) }
         if request.path == configurationPath { return answer(request, with: metadata) }
         return nil
     }
@@ -41,7 +66,7 @@ package final class PublicPlane: Sendable {
 
     /// The document of a path, by its exact bytes.
     func document(at path: Range<Int>, in bytes: Span<UInt8>) -> PublishedAnswers? {
-        if jwkSetPaths.contains(where: { bytes.isEqual(path, to: $0.bytes) }) { return jwkSet.withLock { $0 } }
+        if jwkSetPaths.contains(where: { bytes.isEqual(path, to: $0.bytes) }) { return publishedSet }
         return bytes.isEqual(path, to: configurationPath.bytes) ? metadata : nil
     }
 

@@ -73,18 +73,23 @@ class Canaries:
 
     def gather(self, database: Path, sealing_key_file: Path) -> None:
         """The sealing key, and everything that it opens now."""
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            secrets = connection.execute("SELECT name, sealed FROM sealed_secret").fetchall()
+        self.unseal(ring_document(database), secrets, sealing_key_file)
+
+    def unseal(self, ring: bytes, secrets: list[tuple[bytes, bytes]], sealing_key_file: Path) -> None:
+        """The same of a store's rows."""
         key = decoded_sealing_key(sealing_key_file)
         self.add("sealing key", key)
         self.needles[sealing_key_file.read_bytes().strip()] = "sealing key's file"
-        for row in json.loads(ring_document(database))["keys"]:
+        for row in json.loads(ring)["keys"]:
             if "sealed" in row:
                 kid = row["public"]["kid"]
                 self._add_private_key(
                     kid, unsealed(harness.unb64url(row["sealed"]), key, b"jobsworth signing key " + kid.encode()))
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            for name, sealed in connection.execute("SELECT name, sealed FROM sealed_secret"):
-                assert name == b"request-token-key"
-                self.add("request token key", unsealed(sealed, key, b"jobsworth request token key"))
+        for name, sealed in secrets:
+            assert name == b"request-token-key"
+            self.add("request token key", unsealed(sealed, key, b"jobsworth request token key"))
 
     def _add_private_key(self, kid: str, der: bytes) -> None:
         if kid in self.private_keys:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import random
 import shutil
 
@@ -61,6 +62,22 @@ def test_an_old_primary_that_returns_as_it_was_is_believed_by_nobody(site):
 
 def test_a_standby_that_shows_late_what_it_has_takes_over_from_a_killed_primary_with_all_of_it(site):
     assert_kept(site, "standby lags")
+
+
+def test_what_was_registered_is_known_at_every_replica_at_once_while_the_standby_lags(site, client):
+    """Threat H11: a look-up that a standby answered would not find the job yet."""
+    site.cluster.standby.set(recovery_min_apply_delay="5s")
+    try:
+        runners = [site.at(replica, site.runner()) for replica in site.replicas]
+
+        def registered_and_asked(number: int) -> int:
+            job = runners[number % 3].register()
+            return ask(job, site.replicas[(number + 1) % 3]).status
+
+        statuses = collections.Counter(harness.in_parallel(registered_and_asked, range(10_000), threads=8))
+        assert statuses == {200: 10_000}
+    finally:
+        site.cluster.standby.set(recovery_min_apply_delay="0")
 
 
 def test_without_its_standby_the_primary_acknowledges_nothing_and_goes_on_when_it_is_back(site, client):
@@ -156,3 +173,4 @@ def test_through_two_minutes_of_everything_no_verification_fails_and_nothing_ack
     summary = assert_kept(site, seconds=120)
     # Two minutes in which nothing happened would prove nothing.
     assert summary.jobs > 50 and summary.ends > 30 and summary.key_changes > 8 and len(summary.faults) > 8, str(summary)
+    assert summary.revocations > 0 and summary.looks > 60 and summary.private_keys > 8, str(summary)

@@ -298,6 +298,10 @@ def test_connections_that_the_server_ends_are_made_again(replicas):
     assert everyone[0].operator("audit", "verify")
 
 
+def cache_control(replica: databases.Replica) -> str:
+    return replica.get("/.well-known/jwks").header("Cache-Control")
+
+
 @pytest.mark.parametrize("how", ["stands still", "is gone"])
 def test_without_the_database_nothing_is_signed_and_the_keys_are_published(replicas, server, how):
     everyone = replicas(2)
@@ -322,6 +326,8 @@ def test_without_the_database_nothing_is_signed_and_the_keys_are_published(repli
                 began = time.monotonic()
                 assert replica.jwks() == keys and replica.discovery()["issuer"] == replica.url
                 assert time.monotonic() - began < 1
+                # Another may have published a key of which this one could not hear.
+                poll(lambda: cache_control(replica) == "public, max-age=0", seconds=10, what="a set that is not kept")
         finally:
             if how == "is gone":
                 server.start()
@@ -330,6 +336,7 @@ def test_without_the_database_nothing_is_signed_and_the_keys_are_published(repli
         back = time.monotonic()
         for replica in everyone:
             poll(lambda: replica.ready() and ask(jobs[0], replica).status == 200, seconds=20, what=replica.output())
+            assert cache_control(replica) != "public, max-age=0"
     assert load.statuses() <= {200, 503}
     # What was under way may still come; after that nobody is given anything.
     assert not [entry for entry in load.answers if entry[2] == 200 and away + 8 < entry[0] < back]

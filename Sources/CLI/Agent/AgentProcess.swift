@@ -66,18 +66,20 @@ struct AgentProcess {
             bundlePlane.publish(documents.all(of: next.bundle))
         }
         issuer.renewKeys { version in try? await custodian.refresh(after: version, at: .now) }
+        let age = RingAge.ofOneProcess(settings.schedule.refreshInterval)
         let rotation = RotationService(
             custodian: custodian,
             interval: settings.schedule.refreshInterval,
+            age: age,
             logger: logger
         )
         let clock = opened.clock
         let authority = GuardedAuthority(issuer: issuer, metrics: metrics) {
-            clock.trusts(.now) && !rotation.isStale
+            clock.trusts(.now) && !age.isExceeded
         }
         let server = workloadServer(authority)
         let store = opened.store
-        let readiness = Readiness { store.isWritable && clock.trusts(.now) && !rotation.isStale }
+        let readiness = Readiness { store.isWritable && clock.trusts(.now) && !age.isExceeded }
         let reloading = ReloadService("agent file", of: watched, logger: logger) { [self] in
             let next = try AgentConfiguration(path: path)
             warn(next)

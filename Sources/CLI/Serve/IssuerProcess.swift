@@ -53,11 +53,12 @@ struct IssuerProcess {
         let policy = PolicyFile(configuration)
         let issuer = tokenIssuer(store, keys, try policy?.read())
         let metrics = ServerMetrics()
-        let publicPlane = publicPlane(keys)
+        let age = ringAge
+        let publicPlane = publicPlane(keys, age)
         let custodian = try custodian(of: opened, issuer, publicPlane)
         issuer.renewKeys { version in try? await custodian.refresh(after: version, at: .now) }
-        let rotation = rotation(custodian)
-        let hold = hold(opened, rotation)
+        let rotation = rotation(custodian, age)
+        let hold = hold(opened, age)
         let readiness = Readiness { store.isWritable && issuer.canSign && hold(.now) == nil }
         let planes = PlaneSwitch(
             publicPlane: publicPlane,
@@ -143,18 +144,25 @@ struct IssuerProcess {
     }
 
     /// Others may change a ring that is shared: it is looked at three times in the time that it may be old.
-    private func rotation(_ custodian: KeyCustodian) -> RotationService {
+    private func rotation(_ custodian: KeyCustodian, _ age: RingAge) -> RotationService {
         let interval = configuration.rules.schedule.refreshInterval
-        guard configuration.database != nil else {
-            return RotationService(custodian: custodian, interval: interval, logger: logger)
-        }
-        return RotationService(custodian: custodian, interval: interval / 3, staleAfter: interval, logger: logger)
+        return RotationService(
+            custodian: custodian,
+            interval: configuration.database == nil ? interval : interval / 3,
+            age: age,
+            logger: logger
+        )
     }
 
-    private func hold(_ opened: OpenedStore, _ rotation: RotationService) -> @Sendable (ClockReading) -> IssuanceHold? {
+    private var ringAge: RingAge {
+        let interval = configuration.rules.schedule.refreshInterval
+        return configuration.database == nil ? .ofOneProcess(interval) : RingAge(bound: interval)
+    }
+
+    private func hold(_ opened: OpenedStore, _ age: RingAge) -> @Sendable (ClockReading) -> IssuanceHold? {
         { [clock = opened.clock, store = opened.store] reading in
             if !clock.trusts(reading) || !store.isClockRight { return .clockUncertain }
-            return rotation.isStale ? .keysStale : nil
+            return age.isExceeded ? .keysStale : nil
         }
     }
 
@@ -166,11 +174,12 @@ struct IssuerProcess {
         )
     }
 
-    private func publicPlane(_ keys: SigningKeys) -> PublicPlane {
+    private func publicPlane(_ keys: SigningKeys, _ age: RingAge) -> PublicPlane {
         PublicPlane(
             issuer: configuration.issuer,
             metadata: .providerMetadata(metadata),
-            jwkSet: .jwkSet(keys.ring.published, maximumAge: 1)
+            jwkSet: .jwkSet(keys.ring.published, maximumAge: 1),
+            isOld: { age.isExceeded }
         )
     }
 

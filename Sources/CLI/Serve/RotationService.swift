@@ -11,23 +11,20 @@ import Synchronization
 final class RotationService: Service {
     private let custodian: KeyCustodian
     private let interval: Duration
-    private let staleAfter: Duration
+    private let age: RingAge
     private let logger: Logger
     private let state = Mutex(State())
 
     private struct State {
         var failures = 0
         var version: Int64 = 0
-        var succeededAt: Duration
-        init() { succeededAt = ClockReading.now.sinceBoot }
     }
 
-    /// `staleAfter` is how old the ring may be that is signed with; where nobody else can change it, longer than a store
-    /// is away for a moment.
-    init(custodian: KeyCustodian, interval: Duration, staleAfter: Duration? = nil, logger: Logger) {
+    /// `age` is told whenever the ring was read.
+    init(custodian: KeyCustodian, interval: Duration, age: RingAge, logger: Logger) {
         self.custodian = custodian
         self.interval = interval
-        self.staleAfter = staleAfter ?? max(.seconds(60), interval * 6)
+        self.age = age
         self.logger = logger
     }
 
@@ -49,21 +46,12 @@ final class RotationService: Service {
         state.withLock { $0.version }
     }
 
-    /// Whether the ring was not read for too long: then others may have withdrawn what we would sign with.
-    var isStale: Bool {
-        let succeededAt = state.withLock { $0.succeededAt }
-        return ClockReading.now.sinceBoot - succeededAt > staleAfter
-    }
-
     private func turn() async {
-        // What was read is as old as the question.
-        let began = ClockReading.now.sinceBoot
+        let began = ClockReading.timeSinceBoot
         do {
             let outcome = try await custodian.turn(at: .now)
-            state.withLock { state in
-                state.succeededAt = began
-                state.version = outcome.state.ring.version
-            }
+            age.note(readAt: began)
+            state.withLock { $0.version = outcome.state.ring.version }
             outcome.transitions.forEach(note)
         } catch {
             let count = state.withLock { state in

@@ -1,6 +1,6 @@
 """Decides from the record of a run whether the issuer kept its promises. Pure: a history in, violations out.
 
-The names are those of the test programme (I1 to I9, I11) and of the threats (G03, G16, G18). Only what the record
+The names are those of the test programme (I1 to I12) and of the threats (G03, G16, G18). Only what the record
 proves is a violation: an operation that nobody knows the outcome of may have taken place or not.
 """
 
@@ -30,6 +30,8 @@ class Rules:
     maximum_published: int
     always_answered: frozenset[str] = frozenset()
     """The readers of JWK Sets that are answered whatever happens."""
+    bounds: tuple[tuple[str, int], ...] = ()
+    """The most of each resource that one issuer may take."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -467,11 +469,26 @@ def _records_without_requests(record: Record, rows: dict) -> Iterator[Violation]
         yield Violation("I9", "more records than requests", {"records": len(unheard), "requests": in_vain})
 
 
+def secrets_are_nowhere(record: Record) -> Iterator[Violation]:
+    """I10: no secret that the store held during the run lies where somebody else could read it."""
+    for event in record.those("secrets_sought", "ok"):
+        for where, names in event.answer["found"].items():
+            yield Violation("I10", "a secret lies around", {"where": where, "secrets": names})
+
+
+def resources_are_bounded(record: Record) -> Iterator[Violation]:
+    """I12: whatever happens, an issuer takes no more than this of its machine."""
+    for event in record.those("resources", "ok"):
+        for name, most in record.rules.bounds:
+            if event.answer[name] > most:
+                yield Violation("I12", f"{name} beyond {most}", {**event.asked, **event.answer})
+
+
 CHECKS = (
     every_token_verifies, every_key_is_seen_before_it_signs, kids_name_keys, sets_are_public_and_bounded,
     readers_are_always_answered, rotations_happen_once, acknowledged_jobs_live, no_token_after_an_end,
     no_token_of_a_revoked_key, acknowledged_jobs_are_stored, one_time_things_happen_once, every_jti_is_new,
-    claims_are_what_was_registered, every_token_is_recorded_once,
+    claims_are_what_was_registered, every_token_is_recorded_once, secrets_are_nowhere, resources_are_bounded,
 )
 
 

@@ -28,6 +28,7 @@ from soak import checker
 from soak.recorder import Recorder
 from soak.replicas import ISSUER, ReplicaHost, Site, clock_of
 from soak.rotation_soak import LIBRARIES, LiveTokens, Soak, SoakedJob, Timetable
+from soak.watch import BOUNDS, Watch
 
 # One second is left for the load balancer to see that a replica is not ready: refresh + max-age + skew + 1 = lead.
 TIMETABLE = Timetable(lifetime=20, rotation_interval=12, publication_lead=9, grace_period=26, refresh_interval=3,
@@ -43,6 +44,7 @@ class ReplicaChaos(Soak):
         self.recorder = recorder
         self.seed = seed
         self.issuer = site.proxy
+        self.watch = Watch(site)
         self.tokens = LiveTokens()
         self._ending = threading.Event()
         self._errors: list[BaseException] = []
@@ -81,6 +83,7 @@ class ReplicaChaos(Soak):
             yield self._verify, f"verifier-{number}", LIBRARIES[number]
             yield self._verify_at, f"verifier-{number} at a replica", LIBRARIES[number], self.site.replicas[number]
         yield self._end_somewhere, "ender"
+        yield self._look, "watch"
 
     # -- keys
 
@@ -94,8 +97,8 @@ class ReplicaChaos(Soak):
                 self._finish(operation, self._popen("keys", "rotate", "--json"), chance)
 
     def _force_rotations(self, name: str, chance: random.Random) -> None:
-        """As often as the lead lets it: mostly it is refused, for the standby is too young."""
-        while not self._ending.wait(chance.uniform(1, 3)):
+        """Often refused, for the standby is too young; but not at every first moment, for a revocation wants one, too."""
+        while not self._ending.wait(chance.uniform(1, 12)):
             with self.recorder.invoke(name, "rotate", forced=True) as operation:
                 self._finish(operation, self._popen("keys", "rotate", "--now", "--json"), chance)
 
@@ -117,7 +120,7 @@ class ReplicaChaos(Soak):
 
     def _revoke(self, name: str, chance: random.Random) -> None:
         """A key that signs is withdrawn at once; only where its standby is old enough to be known to verifiers."""
-        while not self._ending.wait(chance.uniform(8, 20)):
+        while not self._ending.wait(chance.uniform(0.5, 2)):
             shown = self.site.cli("keys", "show", "--json")
             if shown.returncode != 0:
                 continue
@@ -131,6 +134,7 @@ class ReplicaChaos(Soak):
                     operation.ok()
                 else:
                     operation.info(status=done.returncode, complaint=done.stderr.strip())
+            self._wait(chance, 8, 16)
 
     # -- jobs
 
@@ -171,6 +175,16 @@ class ReplicaChaos(Soak):
             found = self.tokens.some(chance)
             if copy and found and time.monotonic() < copy["until"]:
                 self._verify_one(name, copy, library, *found)
+
+    # -- what must stay inside
+
+    def _look(self, name: str, _: random.Random) -> None:
+        while not self._ending.wait(2):
+            self.watch.gather()
+            for replica in self.site.replicas:
+                taken = self.watch.resources(replica)
+                if taken:
+                    self.recorder.invoke(name, "resources", replica=replica.name).ok(**taken)
 
     # -- faults
 
@@ -334,6 +348,10 @@ class ReplicaChaos(Soak):
         for job in [*self._living[-60:], *self._ended[-60:]]:
             self._ask("settling", job, chance, at=chance.choice(self.site.replicas))
         self._fetch("settling", None, chance)
+        self.watch.gather()
+        self.watch.add_request_tokens([job.request_token for job in [*self._living[-20:], *self._ended[-20:]]])
+        with self.recorder.invoke("settling", "secrets_sought") as operation:
+            operation.ok(private_keys=len(self.watch.canaries.private_keys), found=self.watch.found())
         with self.recorder.invoke("settling", "jobs_stored") as operation:
             rows = self.site.cluster.query(
                 "SELECT convert_from(id, 'UTF8') || ' ' || (ended_at IS NOT NULL) FROM job")
@@ -417,6 +435,8 @@ class Summary:
     revocations: int
     put_off: int
     unknown: int
+    looks: int
+    private_keys: int
     faults: list[Fault]
 
     def __str__(self) -> str:
@@ -426,7 +446,8 @@ class Summary:
             f"{self.tokens} tokens, {self.verifications} verifications, {self.jobs} jobs, {self.ends} ended, "
             f"{self.refused_after_end} requests refused after an end, {self.key_changes} keys began to sign, "
             f"{self.revocations} revoked, {len(self.faults)} faults, {self.put_off} token requests put off, "
-            f"{self.unknown} operations of unknown outcome, failed verifications {self.failed_verifications}"])
+            f"{self.unknown} operations of unknown outcome, {self.looks} looks at what replicas take, "
+            f"{self.private_keys} private keys sought, failed verifications {self.failed_verifications}"])
 
 
 def summary_of(record: checker.Record) -> Summary:
@@ -438,13 +459,16 @@ def summary_of(record: checker.Record) -> Summary:
         refused_after_end=sum(event.answer["status"] == 401 for event in record.those("token", "fail")),
         key_changes=len(checker.activations(record)), revocations=len(record.those("revoke", "ok")),
         put_off=sum(event.answer["status"] in (429, 503) for event in record.those("token", "fail")),
-        unknown=sum(event.outcome == "info" for event in record.events), faults=faults_in(record))
+        unknown=sum(event.outcome == "info" for event in record.events), looks=len(record.those("resources", "ok")),
+        private_keys=sum(event.answer["private_keys"] for event in record.those("secrets_sought", "ok")),
+        faults=faults_in(record))
 
 
 def rules(timetable: Timetable) -> checker.Rules:
     """The readers behind the load balancer are never without an answer."""
     return dataclasses.replace(
-        timetable.rules(ISSUER), always_answered=frozenset(["poller", *(f"verifier-{n}" for n in range(3))]))
+        timetable.rules(ISSUER), always_answered=frozenset(["poller", *(f"verifier-{n}" for n in range(3))]),
+        bounds=BOUNDS)
 
 
 def chaos(directory: Path, *, seconds: float, seed: int, file: Path | None = None,

@@ -160,6 +160,7 @@ class Site:
         keys = self.directory / "keys"
         keys.mkdir(mode=0o700)
         self.environment = {"JOBSWORTH_STORAGE_DIRECTORY": str(keys)}
+        self.sealing_key = keys / "issuer.sealing-key"
         arguments = ("--config", str(self._configuration))
         self.replicas = [
             ReplicaHost(lab.host(name, FRONT, BACK), self.directory, self.cluster.url, arguments, self.environment)

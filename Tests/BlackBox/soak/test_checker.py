@@ -16,7 +16,7 @@ from soak.recorder import Recorder, history_in
 
 ISSUER = "https://ci.example"
 RULES = checker.Rules(ISSUER, lifetime=60, rotation_interval=20, publication_lead=8, maximum_published=4,
-                      always_answered=frozenset(["p"]))
+                      always_answered=frozenset(["p"]), bounds=(("threads", 40),))
 START = 1_800_000_000
 FACTS = {"repository": "acme/widgets", "ref": "refs/tags/50%", "workflow": "deploy", "run_id": "7"}
 
@@ -147,6 +147,8 @@ KEPT = {
     "a key in a revoked one's place": in_haste("revocation"),
     "a database that has everything": usual().ended(14).stored(j1=True),
     "a record of somebody else's job": elsewhere(),
+    "an issuer that takes what it may": usual().tell(14, "resources", "ok", {"replica": "r1"}, {"threads": 40}),
+    "a search that found nothing": usual().tell(899, "secrets_sought", "ok", {}, {"found": {}}),
     "turns at the same time": usual().rotated(30, 5, lasted=2).rotated(31, 4, lasted=3),
 }
 KEPT["a record whose token was lost"].records.append(
@@ -202,6 +204,8 @@ BROKEN = {
     "a token with two records": ("I9", usual().token(15, SECOND, recorded=2)),
     "a record that nobody asked for": ("I9", usual().token(15, SECOND, recorded=1)),
     "a record of another key": ("I9", usual().token(15, SECOND)),
+    "a secret in a log": ("I10", usual().tell(899, "secrets_sought", "ok", {}, {"found": {"r1.log": ["sealing key"]}})),
+    "an issuer that takes too much": ("I12", usual().tell(14, "resources", "ok", {"replica": "r1"}, {"threads": 41})),
 }
 BROKEN["a record that nobody asked for"][1].records.append(
     {"operation": "token", "decision": "permit", "jti": "odd", "job": "j1"})
